@@ -1,0 +1,8 @@
+"""Start the program from a clone: ``python run_stream.py --help``. Installed, the same program is called ``streamer``."""
+
+import sys
+
+from streamer.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

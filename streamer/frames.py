@@ -1,0 +1,68 @@
+"""The pictures that travel through the program, and the only conversions between arrays and network tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+Image: TypeAlias = NDArray[np.uint8]
+"""A picture: uint8, RGB ``(h, w, 3)``; sinks also take RGBA with straight alpha ``(h, w, 4)`` and grey ``(h, w)``."""
+
+Alpha: TypeAlias = NDArray[np.float32]
+"""The soft matte of the person: float32 ``(h, w)`` in [0, 1], 1 = person."""
+
+
+class Size(NamedTuple):
+    """Width and height in pixels, in that order (an array's shape has them the other way round)."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture with its time. What a source yields and, composited, what a sink takes."""
+
+    image: Image
+    """RGB from a source, upright. Read-only by convention: a stage that changes pixels makes a new array."""
+    index: int
+    """Position in the source, from 0. A gap means dropped frames."""
+    pts_s: float
+    """Presentation time in seconds on the source's own clock. Exact enough to find the container's tick by rounding."""
+    captured_at_s: float
+    """``time.monotonic()`` when the frame left the device or decoder; latency counts from here."""
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the picture."""
+        return Size(self.image.shape[1], self.image.shape[0])
+
+    def with_image(self, image: Image) -> Frame:
+        """The same moment with other pixels."""
+        return Frame(image, self.index, self.pts_s, self.captured_at_s)
+
+    def __repr__(self) -> str:
+        return f"Frame(index={self.index}, size={self.size}, pts_s={self.pts_s:.6f})"
+
+
+def to_tensor(images: Image) -> torch.Tensor:
+    """uint8 RGB ``(h, w, 3)`` or ``(n, h, w, 3)`` to float32 ``(n, 3, h, w)`` in [0, 1]."""
+    import torch
+
+    batch = images[None] if images.ndim == 3 else images
+    return torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def to_image(tensor: torch.Tensor) -> Image:
+    """Float ``(3, h, w)`` or ``(1, 3, h, w)`` in [0, 1] to uint8 RGB ``(h, w, 3)``; values outside are clipped."""
+    picture = tensor.detach().squeeze(0).clamp(0, 1).mul(255).add(0.5).byte().permute(1, 2, 0)
+    return np.ascontiguousarray(picture.cpu().numpy())

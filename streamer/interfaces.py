@@ -1,0 +1,128 @@
+"""The contracts between the rooms of the program. Read this first: everything else implements or connects these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from streamer.frames import Alpha, Frame, Image, Size
+
+
+@dataclass(frozen=True, slots=True)
+class ColorTags:
+    """How a video's numbers mean colours: code points of ITU-T H.273 (2 = unspecified)."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    full_range: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTraits:
+    """What a file sink needs in order to write a video like the one that was read."""
+
+    path: Path
+    """The file that was read; its audio is copied from here."""
+    time_base: Fraction
+    """Length of one tick of the video stream, in seconds."""
+    pixel_aspect: Fraction = Fraction(1)
+    """Width of a pixel over its height, after the frames were turned upright."""
+    color: ColorTags = ColorTags()
+    start_s: float = 0.0
+    """First presentation time asked for (``--start``), on the source's clock; 0 = from the beginning."""
+    end_s: float | None = None
+    """Presentation time at which reading stops (``--end``); None = to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a source once it is open."""
+
+    name: str
+    """For people: a file name, ``camera 0``."""
+    size: Size
+    """Of the upright frames."""
+    fps: Fraction
+    """Nominal rate; a variable-rate file gives its average."""
+    is_live: bool
+    """True: frames come at their own pace and old ones may be dropped. False: every frame counts."""
+    frame_count: int | None = None
+    """How many frames will come, if that is known; a container's claim, for progress only."""
+    is_still: bool = False
+    """True for one picture: the output is one picture too."""
+    video: VideoTraits | None = None
+    """Set when the source is a video file."""
+
+
+class FrameSource(Protocol):
+    """Where frames come from. The end of the iteration is the end of the source; a failure raises ``SourceError``."""
+
+    info: SourceInfo
+
+    @property
+    def bad_frames(self) -> int:
+        """Frames so far that could not be decoded and are missing from the iteration."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames in presentation order. May be called once."""
+        ...
+
+    def close(self) -> None:
+        """Release the device or file. May be called twice, and from another thread to unblock a read."""
+        ...
+
+
+class Sink(Protocol):
+    """Where rendered frames go. Used from the main thread only."""
+
+    def write(self, frame: Frame) -> None:
+        """Take one frame: RGB, RGBA with straight alpha, or grey. Raises ``SinkError``."""
+        ...
+
+    def close(self) -> None:
+        """Finish the output: flush, and give a file its final name. May be called twice. Raises ``SinkError``."""
+        ...
+
+    def abort(self) -> None:
+        """Give up after a failure: release everything and leave nothing under the final name. May be called twice."""
+        ...
+
+
+class Segmenter(Protocol):
+    """Finds the person in a frame."""
+
+    def segment(self, image: Image) -> Alpha:
+        """The matte of this very picture, at its own size: RGB uint8 ``(h, w, 3)`` to float32 ``(h, w)`` in [0, 1].
+
+        Raises ``SegmentationError`` when the matte cannot be computed.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget earlier frames: the next one starts a new scene."""
+        ...
+
+    def close(self) -> None:
+        """Release the runtime. May be called twice."""
+        ...
+
+
+class Background(Protocol):
+    """What the viewer sees behind the person."""
+
+    def image_for(self, frame: Frame, alpha: Alpha) -> Image | None:
+        """The background for this frame, at its size: RGB uint8; None = transparent. Never blocks when live."""
+        ...
+
+    def safe_image(self, size: Size) -> Image:
+        """A picture that holds no pixel of the real room, of that size: shown whenever there is no usable matte."""
+        ...
+
+    def close(self) -> None:
+        """Release files. May be called twice."""
+        ...
