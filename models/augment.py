@@ -1,0 +1,296 @@
+"""Training pictures made on the fly: people cut out and put where a webcam would see them, and then a bad camera.
+
+Data is scarce and shows the wrong scenes (streets, studios), so the scene is the augmentation: head to waist, cut by the
+lower edge, off-centre, too close; over rooms at another blur and exposure; chairs behind, desks in front, two people,
+nobody; then dim light, white balance, noise, blur and JPEG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from models.datasets import CutOut, Pair, Picture
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """RGB ``(h, w, 3)``, alpha and known ``(h, w)``, all uint8; known = 255 where alpha can be trusted."""
+
+    image: Picture
+    alpha: Picture
+    known: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class CutOutSet:
+    """Cut-outs of one folder with the share of the pasted people that comes from it."""
+
+    cut_outs: Sequence[CutOut]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairSet:
+    """Whole labelled pictures of one folder with the share of all samples that they make up."""
+
+    pairs: Sequence[Pair]
+    share: float
+
+
+class Composer:
+    """Draws samples of one size. Not thread-safe; give each worker its own, with its own generator."""
+
+    def __init__(
+        self,
+        people: Sequence[CutOutSet],
+        whole: Sequence[PairSet],
+        backgrounds: Sequence[Picture],
+        *,
+        empty_share: float = 0.06,
+    ) -> None:
+        self._people = people
+        self._people_odds = np.array([group.share for group in people], float)
+        self._people_odds /= max(self._people_odds.sum(), 1e-9)
+        self._whole = whole
+        self._backgrounds = backgrounds
+        self._empty_share = empty_share
+
+    def draw(self, rng: np.random.Generator, width: int, height: int) -> Sample:
+        """One sample of that size."""
+        dice = rng.random()
+        for group in self._whole:
+            if dice < group.share:
+                sample = crop_whole(rng, _pick(rng, group.pairs), width, height)
+                return degrade(rng, mirror(rng, sample))
+            dice -= group.share
+        return degrade(rng, self._composite(rng, width, height, empty=dice < self._empty_share))
+
+    def _composite(self, rng: np.random.Generator, width: int, height: int, *, empty: bool) -> Sample:
+        image = background(rng, _pick(rng, self._backgrounds), width, height)
+        alpha = np.zeros((height, width), np.uint8)
+        if rng.random() < 0.2:
+            chair(rng, image)
+        people = 0 if empty else (2 if rng.random() < 0.15 else 1)
+        for _ in range(people):
+            group = self._people[rng.choice(len(self._people), p=self._people_odds)]
+            person, matte = place(rng, _pick(rng, group.cut_outs), width, height)
+            person = relight(rng, person, matte, image)
+            blend = matte[..., None].astype(np.float32) / 255
+            image = (image * (1 - blend) + person * blend).astype(np.uint8)
+            alpha = np.maximum(alpha, matte)
+        if rng.random() < 0.12:
+            desk(rng, image, alpha, _pick(rng, self._backgrounds))
+        return Sample(image, alpha, np.full((height, width), 255, np.uint8))
+
+
+def _pick(rng: np.random.Generator, items: Sequence[T]) -> T:
+    return items[int(rng.integers(len(items)))]
+
+
+def background(rng: np.random.Generator, picture: Picture, width: int, height: int) -> Picture:
+    """A random part of a room, stretched back to a camera's shape, out of focus as often as not."""
+    stretch = rng.uniform(0.9, 1.5) if picture.shape[0] == picture.shape[1] else rng.uniform(0.9, 1.1)
+    zoom = rng.uniform(1.0, 2.0)
+    room_h, room_w = picture.shape[0], picture.shape[1] * stretch
+    scale = max(width / room_w, height / room_h) * zoom
+    slack_x, slack_y = room_w * scale - width, room_h * scale - height
+    matrix = np.array([
+        [scale * stretch, 0, -rng.uniform(0, 1) * slack_x],
+        [0, scale, -rng.uniform(0, 1) * slack_y],
+    ])
+    image = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    if rng.random() < 0.5:
+        image = cv2.flip(image, 1)
+    if rng.random() < 0.45:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 4.0))
+    return jitter_color(rng, image, strength=0.6)
+
+
+def place(
+    rng: np.random.Generator, person: CutOut, width: int, height: int
+) -> tuple[Picture, Picture]:
+    """The person as a webcam frames them: RGB ``(h, w, 3)`` and mask ``(h, w)`` on an empty canvas of that size."""
+    body_h, body_w = person.mask.shape
+    is_tall = body_h > 1.9 * body_w
+    framing = rng.random()
+    if is_tall and framing < 0.86:  # head to waist or closer, the rest below the lower edge
+        visible = body_h * rng.uniform(0.18, 0.55)
+        head_y = height * rng.uniform(-0.08, 0.38)
+        scale = (height - head_y) / visible
+    elif person.cut_bottom and framing < 0.9:  # already a portrait: its lower edge belongs at the frame's
+        head_y = height * rng.uniform(-0.1, 0.5)
+        scale = (height - head_y) / (body_h * rng.uniform(0.8, 1.0))
+    else:  # the whole figure, standing further away
+        scale = height * rng.uniform(0.45, 1.05) / body_h
+        head_y = height - body_h * scale * rng.uniform(0.85, 1.0)
+    aspect = rng.uniform(0.92, 1.1)
+    center_x = width * (rng.uniform(0.3, 0.7) if rng.random() < 0.7 else rng.uniform(0.0, 1.0))
+    if person.cut_sides:
+        center_x = width * rng.uniform(0.4, 0.6)
+    angle = rng.normal(0, 5)
+    flip = -1 if rng.random() < 0.5 else 1
+
+    image, mask = person.image, person.mask
+    if scale < 0.7:
+        new_size = (max(2, round(body_w * scale)), max(2, round(body_h * scale)))
+        image = cv2.resize(image, new_size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        mask = cv2.resize(mask, new_size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        scale = 1.0
+    cos, sin = np.cos(np.radians(angle)) * scale, np.sin(np.radians(angle)) * scale
+    pivot_x, pivot_y = mask.shape[1] / 2, 0.3 * mask.shape[0]
+    pivot_out_y = head_y + pivot_y * scale
+    a, b, c, d = cos * aspect * flip, -sin, sin * aspect * flip, cos
+    matrix = np.array([
+        [a, b, center_x - a * pivot_x - b * pivot_y],
+        [c, d, pivot_out_y - c * pivot_x - d * pivot_y],
+    ])
+    # Past the lower edge of a cropped picture the body goes on: repeat it there, nothing on the other sides.
+    out = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    matte = cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    if rng.random() < 0.3:
+        matte = cv2.GaussianBlur(matte, (0, 0), rng.uniform(0.4, 1.0))
+    return out.astype(np.uint8), matte.astype(np.uint8)
+
+
+def relight(rng: np.random.Generator, person: Picture, matte: Picture, room: Picture) -> Picture:
+    """New clothes, new exposure; half of the time pulled towards the room's light, sometimes against it (back light)."""
+    image = person
+    if rng.random() < 0.5:
+        shift = rng.uniform(-90, 90) if rng.random() < 0.3 else rng.uniform(-8, 8)
+        hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+        hsv[..., 0] = (hsv[..., 0].astype(np.int16) + int(shift)) % 180
+        image = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.uint8)
+    image = jitter_color(rng, image, strength=0.8)
+    dice = rng.random()
+    inside = matte > 127
+    if dice < 0.5 and inside.any():
+        ratio = (float(room.mean()) + 20) / (float(image[inside].mean()) + 20)
+        image = cv2.convertScaleAbs(image, alpha=float(np.clip(ratio, 0.4, 2.0) ** rng.uniform(0.3, 1.0)))
+    elif dice < 0.62:
+        image = cv2.convertScaleAbs(image, alpha=rng.uniform(0.2, 0.6))
+    if rng.random() < 0.3:  # light from one side
+        ramp = np.linspace(rng.uniform(0.5, 1.0), rng.uniform(0.8, 1.3), image.shape[1], dtype=np.float32)
+        image = (image * (ramp if rng.random() < 0.5 else ramp[::-1])[None, :, None]).clip(0, 255).astype(np.uint8)
+    return np.asarray(image, np.uint8)
+
+
+def jitter_color(rng: np.random.Generator, image: Picture, *, strength: float) -> Picture:
+    """Exposure, contrast, gamma, white balance and saturation, as one table a channel and one mix with grey."""
+    ramp = np.linspace(0, 1, 256)
+    gamma = np.exp(rng.normal(0, 0.3 * strength))
+    gain = np.exp(rng.normal(0, 0.2 * strength))
+    lift = rng.normal(0, 0.05 * strength)
+    balance = np.exp(rng.normal(0, 0.1 * strength, 3))
+    curves = (ramp[:, None] ** gamma * gain - 0.5 * (gain - 1) * 0.5 + lift) * balance
+    image = cv2.LUT(image, (curves * 255).clip(0, 255).astype(np.uint8)[None]).astype(np.uint8)
+    if rng.random() < 0.5:
+        grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        amount = rng.uniform(1 - 0.7 * strength, 1 + 0.5 * strength)
+        image = cv2.addWeighted(image, amount, grey, 1 - amount, 0).astype(np.uint8)
+    return image
+
+
+def chair(rng: np.random.Generator, image: Picture) -> None:
+    """Draw the back of a chair into the room, where a head-rest would stand behind shoulders."""
+    height, width = image.shape[:2]
+    back_w, top = int(width * rng.uniform(0.15, 0.45)), int(height * rng.uniform(0.15, 0.6))
+    left = int(width * rng.uniform(0.1, 0.9) - back_w / 2)
+    color = [int(value) for value in rng.uniform(5, 90, 3)] if rng.random() < 0.7 else [int(v) for v in rng.uniform(0, 255, 3)]
+    radius = max(3, back_w // 5)
+    cv2.rectangle(image, (left, top + radius), (left + back_w, height), color, -1)
+    cv2.rectangle(image, (left + radius, top), (left + back_w - radius, top + radius), color, -1)
+    for x in (left + radius, left + back_w - radius):
+        cv2.circle(image, (x, top + radius), radius, color, -1)
+    if rng.random() < 0.5:
+        shade = [int(value * rng.uniform(0.6, 1.5)) for value in color]
+        cv2.rectangle(image, (left + radius, top + radius), (left + back_w - radius, height), shade, -1)
+
+
+def desk(rng: np.random.Generator, image: Picture, alpha: Picture, texture: Picture) -> None:
+    """Put a desk's edge or a monitor's back in front of the person; what it hides is not person."""
+    height, width = alpha.shape
+    y, tilt = height * rng.uniform(0.78, 0.97), height * rng.normal(0, 0.03)
+    left, right = (0, width) if rng.random() < 0.6 else sorted(rng.uniform(0, width, 2))
+    corners = np.array([[left, y - tilt], [right, y + tilt], [right, height], [left, height]], np.int32)
+    cover = np.zeros_like(alpha)
+    cv2.fillPoly(cover, [corners], 255, lineType=cv2.LINE_AA)
+    wood = cv2.GaussianBlur(cv2.resize(texture, (width, height)), (0, 0), 3)
+    blend = cover[..., None].astype(np.float32) / 255
+    image[:] = (image * (1 - blend) + wood * blend).astype(np.uint8)
+    alpha[:] = (alpha * (1 - blend[..., 0])).astype(np.uint8)
+
+
+def crop_whole(rng: np.random.Generator, pair: Pair, width: int, height: int) -> Sample:
+    """A real picture, real light: a random crop of it that holds the person, at the wanted shape."""
+    full_h, full_w = pair.mask.shape
+    rows, columns = np.nonzero(pair.mask > 127)
+    scale = max(width / full_w, height / full_h)
+    if len(rows) and rng.random() < 0.8:  # closer, as a webcam is
+        box_h, box_w = rows.max() - rows.min() + 1, columns.max() - columns.min() + 1
+        closest = max(scale, 0.9 * min(width / box_w, height / (box_h * rng.uniform(0.35, 1.0))))
+        scale = rng.uniform(scale, min(closest, 2.5 * scale))
+        focus_x, focus_y = (columns.min() + columns.max()) / 2, rows.min() + box_h * rng.uniform(0.1, 0.6)
+    else:
+        focus_x, focus_y = full_w * rng.uniform(0.3, 0.7), full_h * rng.uniform(0.3, 0.7)
+    aspect = rng.uniform(0.92, 1.08)
+    x = np.clip(focus_x * scale * aspect - width * rng.uniform(0.3, 0.7), 0, max(0, full_w * scale * aspect - width))
+    y = np.clip(focus_y * scale - height * rng.uniform(0.25, 0.6), 0, max(0, full_h * scale - height))
+    matrix = np.array([[scale * aspect, 0, -x], [0, scale, -y]])
+    flags = cv2.INTER_AREA if scale < 0.7 else cv2.INTER_LINEAR
+    image, mask, known = pair.image, pair.mask, pair.known
+    if scale < 0.7:
+        shrink = (max(2, round(full_w * scale)), max(2, round(full_h * scale)))
+        image, mask = cv2.resize(image, shrink, interpolation=flags), cv2.resize(mask, shrink, interpolation=flags)
+        known = None if known is None else cv2.resize(known, shrink, interpolation=flags).astype(np.uint8)
+        matrix = np.array([[aspect, 0, -x], [0, 1, -y]])
+    size = (width, height)
+    out = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    alpha = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    trust = np.full((height, width), 255, np.uint8)
+    if known is not None:
+        trust = cv2.warpAffine(known, matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT).astype(np.uint8)
+    return Sample(jitter_color(rng, out.astype(np.uint8), strength=0.8), alpha.astype(np.uint8), trust)
+
+
+def mirror(rng: np.random.Generator, sample: Sample) -> Sample:
+    """Left and right swapped, half of the time."""
+    if rng.random() < 0.5:
+        return sample
+    planes = (sample.image[:, ::-1], sample.alpha[:, ::-1], sample.known[:, ::-1])
+    return Sample(*(np.ascontiguousarray(plane) for plane in planes))
+
+
+def degrade(rng: np.random.Generator, sample: Sample) -> Sample:
+    """What a cheap webcam and its codec do: dim light, colour cast, softness, noise, JPEG."""
+    image = sample.image
+    if rng.random() < 0.25:
+        image = cv2.convertScaleAbs(image, alpha=rng.uniform(0.25, 0.8), beta=rng.uniform(0, 20)).astype(np.uint8)
+    if rng.random() < 0.5:
+        image = jitter_color(rng, image, strength=0.5)
+    dice = rng.random()
+    if dice < 0.2:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.2)).astype(np.uint8)
+    elif dice < 0.27:
+        kernel = np.zeros((7, 7), np.float32)
+        cv2.line(kernel, (3, 3), tuple(int(value) for value in rng.integers(0, 7, 2)), 1.0)
+        image = cv2.filter2D(image, -1, kernel / kernel.sum()).astype(np.uint8)
+    if rng.random() < 0.5:
+        sigma = rng.uniform(1, 12) if rng.random() < 0.8 else rng.uniform(12, 25)
+        grain = np.empty(image.shape, np.int16)
+        cv2.setRNGSeed(int(rng.integers(2**31)))
+        cv2.randn(grain, (0, 0, 0), (sigma, sigma, sigma))
+        if rng.random() < 0.5:  # sensor noise survives demosaicing in blotches
+            grain = cv2.blur(grain, (3, 3)) * 2  # type: ignore[assignment]
+        image = cv2.add(image.astype(np.int16), grain).clip(0, 255).astype(np.uint8)
+    if rng.random() < 0.35:
+        ok, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))])
+        if ok:
+            image = cv2.imdecode(packed, cv2.IMREAD_COLOR).astype(np.uint8)
+    return Sample(np.ascontiguousarray(image), sample.alpha, sample.known)

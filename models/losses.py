@@ -1,0 +1,45 @@
+"""Losses for a soft matte. All take logits and targets ``(n, 1, h, w)``, targets and ``known`` in [0, 1]; a mean is returned."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def matte_loss(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
+    """Cross entropy, soft dice and the gradient of the matte, counted where ``known``.
+
+    Cross entropy finds the person, dice keeps small ones from being given up, the gradient term (as in the matting
+    literature, for example arXiv 1703.03872's successors) asks for an edge as steep as the true one.
+    """
+    return cross_entropy(logits, alpha, known) + 0.5 * dice(logits, alpha, known) + gradient(logits, alpha, known)
+
+
+def cross_entropy(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
+    """Binary cross entropy with soft targets."""
+    each = F.binary_cross_entropy_with_logits(logits, alpha, reduction="none")
+    return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def dice(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
+    """One minus the soft Dice coefficient of each picture (Milletari et al., arXiv 1606.04797)."""
+    predicted = logits.sigmoid() * known
+    target = alpha * known
+    overlap = (predicted * target).sum(dim=(1, 2, 3))
+    total = predicted.square().sum(dim=(1, 2, 3)) + target.square().sum(dim=(1, 2, 3))
+    smooth_px = 64.0  # an empty picture with nothing found is right, not 0 / 0
+    return (1 - (2 * overlap + smooth_px) / (total + smooth_px)).mean()
+
+
+def gradient(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
+    """L1 between the horizontal and vertical differences of the two mattes."""
+    predicted = logits.sigmoid()
+    across = (predicted.diff(dim=3) - alpha.diff(dim=3)).abs() * known[..., 1:] * known[..., :-1]
+    down = (predicted.diff(dim=2) - alpha.diff(dim=2)).abs() * known[..., 1:, :] * known[..., :-1, :]
+    return (across.sum() + down.sum()) / known.sum().clamp(min=1)
+
+
+def side_loss(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
+    """Cross entropy of a coarse decoder level against the matte averaged to its size."""
+    size = logits.shape[2:]
+    return cross_entropy(logits, F.adaptive_avg_pool2d(alpha, size), F.adaptive_avg_pool2d(known, size))

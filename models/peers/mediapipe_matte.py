@@ -1,0 +1,49 @@
+"""MediaPipe's two selfie models over a folder of pictures, for comparison in the same run.
+
+MediaPipe pins an old NumPy and brings an OpenCV of its own, so it lives in a virtual environment apart; this file is run
+by that environment's interpreter and imports nothing of ours::
+
+    python -m venv .venv-peer && .venv-peer/bin/pip install mediapipe==0.10.21
+    .venv-peer/bin/python models/peers/mediapipe_matte.py IMAGES OUT
+
+Writes ``OUT/general/NAME.png`` and ``OUT/landscape/NAME.png`` (8-bit alpha at the picture's size) and ``OUT/timing.json``
+(median milliseconds of one call for each model, one thread's wall time).
+"""
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import mediapipe
+import numpy as np
+
+MODELS = {"general": 0, "landscape": 1}
+
+
+def main() -> None:
+    """Matte every picture of argv[1] with both models into argv[2]."""
+    source, target = Path(sys.argv[1]), Path(sys.argv[2])
+    pictures = sorted(path for path in source.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    timing = {}
+    for name, selection in MODELS.items():
+        (target / name).mkdir(parents=True, exist_ok=True)
+        durations_ms = []
+        for path in pictures:
+            image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+            # A fresh graph for each still: the solution smooths over time, which would mix unrelated pictures.
+            with mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=selection) as model:
+                model.process(image)
+                started_s = time.perf_counter()
+                alpha = model.process(image).segmentation_mask
+                durations_ms.append((time.perf_counter() - started_s) * 1e3)
+            picture = np.clip(alpha * 255 + 0.5, 0, 255).astype(np.uint8)
+            cv2.imwrite(str(target / name / f"{path.stem}.png"), picture)
+        timing[name] = {"median_ms": statistics.median(durations_ms), "pictures": len(pictures)}
+    (target / "timing.json").write_text(json.dumps(timing, indent=2))
+
+
+if __name__ == "__main__":
+    main()
