@@ -1,0 +1,338 @@
+"""The stages and their threads: capture, render, and output on the caller's own thread.
+
+::
+
+    source -capture-> frames -render-> rendered -output-> sinks
+
+A stage that leaves, for whatever reason, closes the channels it touches, so that the end of the video, a failure and a
+stop are one path. Live, both channels hold one frame and the newest wins; for a file both wait, and every frame passes
+once, in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+from streamer.channels import Channel, ChannelClosed
+from streamer.errors import SourceError
+from streamer.frames import Frame, Image, Size
+from streamer.interfaces import FrameSource, Sink
+from streamer.signals import signals_heeded
+from streamer.stats import Snapshot, Stats
+
+FILE_DEPTH = 4
+"""Frames that may wait before each stage of a file: enough to even out the stages; a 4K frame takes 25 MB."""
+TICK_S = 0.03
+"""How often the output stage looks up from an empty channel: windows react, a stop is heeded."""
+GRACE_S = 0.5
+"""How long capture may take to leave by itself before its source is closed under it."""
+
+Ending: TypeAlias = Literal["finished", "stopped", "interrupted"]
+"""How a run ends that does not fail: the source ended; somebody asked it to stop; Ctrl-C."""
+
+logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class WatchedSink(Protocol):
+    """A sink that somebody looks at while it runs: a window, a virtual camera.
+
+    It alone is shown the safe picture when a live source stalls: a recording has no gap to fill.
+    """
+
+    def idle(self) -> None:
+        """Called some 30 times a second while no frame comes: handle window events, keep the device fed."""
+        ...
+
+
+class Pipeline:
+    """Runs a source through ``render`` into the sinks, once. Owns the source and the sinks: it closes them.
+
+    Args:
+        source: read on the thread ``capture``.
+        render: one frame in, one out; called on the thread ``render``.
+        sinks: written in this order on the thread that calls ``run``; closed in the reverse order.
+        stats: gets the stages ``capture``, ``render`` and ``output``, the two queues between them, and the latency.
+        is_live: True = the newest frame wins; False = every frame once.
+        on_stall: makes the picture of a given size that watched sinks show before the first frame of a live source,
+            and whenever no frame came for ``stall_after_s``. Called on the output thread.
+        on_written: told each frame once all sinks have it; for a progress bar. Called on the output thread.
+        should_stop: asked some 30 times a second, beside ``stop()``, whether to end.
+        stall_after_s: after how long without a frame a live source has stalled.
+        patience_s: how long a stage may take to leave when everything ends; a later one is left behind.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        render: Callable[[Frame], Frame],
+        sinks: Sequence[Sink],
+        stats: Stats,
+        *,
+        is_live: bool,
+        on_stall: Callable[[Size], Image] | None = None,
+        on_written: Callable[[Frame], None] = lambda frame: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        stall_after_s: float = 1.0,
+        patience_s: float = 5.0,
+    ) -> None:
+        self._source = source
+        self._render_frame = render
+        self._sinks = tuple(sinks)
+        self._stats = stats
+        self._is_live = is_live
+        self._on_stall = on_stall
+        self._on_written = on_written
+        self._should_stop = should_stop
+        self._stall_after_s = stall_after_s
+        self._patience_s = patience_s
+        depth = 1 if is_live else FILE_DEPTH
+        self._frames: Channel[Frame] = Channel(depth, leaky=is_live)
+        self._rendered: Channel[Frame] = Channel(depth, leaky=is_live)
+        stats.watch("frames", self._frames)
+        stats.watch("rendered", self._rendered)
+        self._asked: Ending | None = None
+        self._ending: Ending = "finished"
+        self._leave_at_s: float | None = None
+        self._stages: list[threading.Thread] = []
+        self._failures: list[tuple[str, BaseException]] = []
+        self._failed_sinks: list[object] = []
+        self._written: Frame | None = None
+        self._is_stalled = False
+
+    def run(self) -> Ending:
+        """Run to the end of the source, a stop or a failure; then close the sinks and the source.
+
+        Sinks are closed, so that their output counts, when the source ended, failed midway (what it gave is kept) or
+        the run was asked to stop, by Ctrl-C and SIGTERM too. They are aborted when not one frame was written, when
+        rendering or writing failed, and on a second Ctrl-C. Live work cannot be repeated, so there a failure costs only
+        the sink that failed.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            KeyboardInterrupt: on a second Ctrl-C.
+            SourceError: the source held no frame.
+            Exception: the first failure of a stage, with its own traceback; later ones are notes on it.
+        """
+        if self._stages:
+            raise RuntimeError("a pipeline runs once")
+        with signals_heeded(on_interrupt=lambda: self._ask("interrupted"), on_terminate=self.stop):
+            try:
+                self._start()
+                self._output()
+            except BaseException as error:
+                self._failures.append(("output", error))
+            try:
+                self._close_sinks()
+            except BaseException as error:  # a second Ctrl-C: whoever presses it wants no output
+                self._failures.append(("output", error))
+                self._close_sinks()
+            self._leave()
+        self._raise_failure()
+        return self._ending
+
+    def stop(self) -> None:
+        """Ask the run to end; what is rendered is still written. From any thread; returns at once."""
+        self._ask("stopped")
+
+    def snapshot(self) -> Snapshot:
+        """The measurements so far, with the source's count of ``bad_frames``. From any thread."""
+        self._stats.set_count("bad_frames", self._source.bad_frames)
+        return self._stats.snapshot()
+
+    # -- stages ------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        for name, body, channels in (
+            ("capture", self._capture, (self._frames,)),
+            ("render", self._render, (self._frames, self._rendered)),
+        ):
+            stage = threading.Thread(target=self._supervise, args=(name, body, channels), name=name, daemon=True)
+            self._stages.append(stage)
+            stage.start()
+
+    def _supervise(self, name: str, body: Callable[[], None], channels: Sequence[Channel[Frame]]) -> None:
+        try:
+            body()
+        except ChannelClosed:
+            logger.debug("%s leaves: its neighbour has left", name)
+        except BaseException as error:  # carried to whoever called run()
+            self._failures.append((name, error))
+        finally:
+            for channel in channels:
+                channel.close()
+
+    def _capture(self) -> None:
+        frames = iter(self._source)
+        while True:
+            begun_at_s = time.monotonic()
+            try:
+                frame = next(frames, None)
+            except Exception:
+                if not self._frames.is_closed:
+                    raise
+                logger.debug("the source was closed while it was read", exc_info=True)
+                return
+            if frame is None:
+                return
+            self._stats.record("capture", time.monotonic() - begun_at_s)
+            self._frames.put(frame)
+
+    def _render(self) -> None:
+        for frame in self._frames:
+            with self._stats.time("render"):
+                rendered = self._render_frame(frame)
+            self._rendered.put(rendered)
+
+    def _output(self) -> None:
+        waiting_since_s = time.monotonic()
+        if self._is_live:
+            self._show_safe_picture()  # nobody waits before a black or an old picture while the network warms up
+        while True:
+            self._heed_stop()
+            try:
+                frame = self._rendered.get(TICK_S)
+            except ChannelClosed:
+                return
+            except TimeoutError:
+                if self._leave_at_s is not None and time.monotonic() >= self._leave_at_s:
+                    return
+                self._idle()
+                if self._is_live and time.monotonic() - waiting_since_s >= self._stall_after_s:
+                    self._note_stall()
+                    waiting_since_s = time.monotonic()
+                continue
+            self._write(frame)
+            waiting_since_s = time.monotonic()
+
+    def _write(self, frame: Frame) -> None:
+        with self._stats.time("output"):
+            for sink in self._sinks:
+                with self._blamed(sink):
+                    sink.write(frame)
+        self._stats.record_latency(frame.captured_at_s)
+        self._written = frame
+        self._is_stalled = False
+        self._on_written(frame)
+
+    def _idle(self) -> None:
+        for sink in self._sinks:
+            if isinstance(sink, WatchedSink):
+                with self._blamed(sink):
+                    sink.idle()
+
+    def _note_stall(self) -> None:
+        if not self._is_stalled:
+            self._is_stalled = True
+            self._stats.count("stalls")
+            logger.warning("no frame came for %g s: showing the safe picture", self._stall_after_s)
+        self._show_safe_picture()
+
+    def _show_safe_picture(self) -> None:
+        """Let no old picture of a person stand still before those who watch."""
+        watched = [sink for sink in self._sinks if isinstance(sink, WatchedSink)]
+        if self._on_stall is None or not watched:
+            return
+        last = self._written
+        size = self._source.info.size if last is None else last.size
+        index, pts_s = (0, 0.0) if last is None else (last.index, last.pts_s)
+        frame = Frame(self._on_stall(size), index, pts_s, time.monotonic())
+        for sink in self._sinks:
+            if isinstance(sink, WatchedSink):
+                with self._blamed(sink):
+                    sink.write(frame)
+
+    @contextmanager
+    def _blamed(self, sink: object) -> Iterator[None]:
+        """Remember which sink failed."""
+        try:
+            yield
+        except BaseException:
+            self._failed_sinks.append(sink)
+            raise
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, ending: Ending) -> None:
+        if self._asked is None:
+            self._asked = ending  # no lock: the main thread may hold it when a signal comes
+
+    def _heed_stop(self) -> None:
+        """On the first sign of a stop take in no more frames; those under way get ``patience_s``."""
+        if self._asked is None and self._should_stop():
+            self.stop()
+        if self._asked is not None and self._leave_at_s is None:
+            if self._asked == "interrupted":
+                logger.info("finishing what is done; Ctrl-C again gives up")
+            self._ending = self._asked
+            self._leave_at_s = time.monotonic() + self._patience_s
+            self._frames.close(discard=True)
+
+    def _close_sinks(self) -> None:
+        for sink in reversed(self._sinks):
+            try:
+                if self._is_spoilt(sink):
+                    sink.abort()
+                else:
+                    sink.close()
+            except Exception as error:
+                self._failures.append(("output", error))
+                self._failed_sinks.append(sink)
+                self._abort(sink)
+
+    def _is_spoilt(self, sink: Sink) -> bool:
+        """Whether what the sink holds must not pass for an output."""
+        if self._written is None or any(sink is failed for failed in self._failed_sinks):
+            return True
+        if any(not isinstance(error, Exception) for _, error in self._failures):
+            return True
+        return not self._is_live and any(stage != "capture" for stage, _ in self._failures)
+
+    def _abort(self, sink: Sink) -> None:
+        try:
+            sink.abort()
+        except Exception:
+            logger.warning("an output could not be given up cleanly", exc_info=True)
+
+    def _leave(self) -> None:
+        """Wait for the stages, closing the source under a read that hangs, and never for longer than ``patience_s``."""
+        self._frames.close(discard=True)
+        self._rendered.close(discard=True)
+        leave_at_s = time.monotonic() + self._patience_s
+        capture = self._stages[0]
+        capture.join(min(GRACE_S, self._patience_s))
+        if capture.is_alive():  # in a read that hangs; then closing may hang as well
+            self._stages.append(threading.Thread(target=self._close_source, name="close of the source", daemon=True))
+            self._stages[-1].start()
+        else:
+            self._close_source()
+        for stage in self._stages:
+            stage.join(max(0.0, leave_at_s - time.monotonic()))
+        late = [stage.name for stage in self._stages if stage.is_alive()]
+        if late:
+            logger.warning("left behind, still busy after %g s: %s", self._patience_s, ", ".join(late))
+
+    def _close_source(self) -> None:
+        try:
+            self._source.close()
+        except Exception:
+            logger.warning("the source could not be closed cleanly", exc_info=True)
+
+    def _raise_failure(self) -> None:
+        if not self._failures:
+            if self._written is None and self._ending == "finished":
+                raise SourceError(f"{self._source.info.name} holds no frame that can be shown")
+            return
+        interrupts = [failure for failure in self._failures if isinstance(failure[1], KeyboardInterrupt)]
+        first = (interrupts or self._failures)[0]
+        for stage, error in self._failures:
+            if error is not first[1]:
+                first[1].add_note(f"then {stage} failed, too: {type(error).__name__}: {error}")
+        raise first[1]

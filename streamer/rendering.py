@@ -1,0 +1,223 @@
+"""One frame of the room in, one picture for the viewer out. What keeps the room private is decided here.
+
+The rule: a pixel of a frame leaves only as far as that frame's own alpha says person. Whenever there is no usable alpha
+(the segmenter raised, returned NaN or another shape, the picture is paused) the viewer gets the safe picture instead.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from streamer.compositing import estimate_foreground, over, with_alpha
+from streamer.controls import Controls
+from streamer.errors import SegmentationError
+from streamer.frames import Alpha, Frame, Image, Size
+from streamer.interfaces import Background, Segmenter
+from streamer.stats import Stats
+
+Write: TypeAlias = Literal["composite", "alpha", "foreground"]
+"""What is written: the person over the background, the matte alone, or the person with straight alpha."""
+
+RANGE_SLACK = 0.5
+"""A little outside [0, 1] is overshoot and clipped; more than this is not an alpha at all (0..255, logits)."""
+LAST_RESORT_GREY = 40
+"""Grey level shown when even the background's safe picture cannot be had."""
+
+logger = logging.getLogger(__name__)
+
+
+class Renderer:
+    """Mattes each frame and lays the person over the chosen background. Used from one thread at a time.
+
+    ``safe_image`` alone may be called from another thread meanwhile.
+
+    Args:
+        segmenter: finds the person. Whatever it raises, or returns that is no alpha, costs this frame its matte.
+        backgrounds: one or more; ``controls`` say which is shown.
+        controls: background, view and pause, read once per frame.
+        stats: times ``segment``, ``background``, ``composite``; counts ``failed_frames``, ``failed_backgrounds``.
+        write: ``composite`` gives RGB ``(h, w, 3)``, or RGBA over a transparent background; ``alpha`` gives grey
+            ``(h, w)``; ``foreground`` gives RGBA ``(h, w, 4)`` with straight alpha.
+        failures_allowed: how many frames in a row may go without a usable alpha before ``render`` raises;
+            None = any number, for live work.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        backgrounds: Sequence[Background],
+        controls: Controls,
+        stats: Stats,
+        *,
+        write: Write = "composite",
+        failures_allowed: int | None = None,
+    ) -> None:
+        if len(backgrounds) != controls.background_count:
+            raise ValueError(f"{len(backgrounds)} backgrounds, but controls for {controls.background_count}")
+        self._segmenter = segmenter
+        self._backgrounds = tuple(backgrounds)
+        self._controls = controls
+        self._stats = stats
+        self._write = write
+        self._failures_allowed = failures_allowed
+        self._failures_in_a_row = 0
+        self._size: Size | None = None
+        self._must_reset = False
+        self._is_transparent = False
+        self._last_backgrounds: dict[int, Image] = {}
+        self._complaints: set[str] = set()
+
+    def render(self, frame: Frame) -> Frame:
+        """The picture for the viewer, with the time and number of this frame.
+
+        Raises:
+            SegmentationError: more than ``failures_allowed`` frames in a row had no usable alpha.
+        """
+        state = self._controls.state
+        if frame.size != self._size:
+            self._must_reset |= self._size is not None
+            self._size = frame.size
+            self._last_backgrounds.clear()
+        if state.paused:
+            self._must_reset = True  # what the segmenter remembers is of another moment
+            return frame.with_image(self.safe_image(frame.size))
+        alpha = self._alpha_of(frame)
+        if alpha is None:
+            return frame.with_image(self.safe_image(frame.size))
+        if self._write == "composite" and state.view == "composite":
+            return frame.with_image(self._composite(frame, alpha, state.background))
+        with self._stats.time("composite"):
+            if self._write == "foreground":
+                return frame.with_image(_cut_out(frame.image, alpha))
+            matte = _grey(alpha)
+            return frame.with_image(matte if self._write == "alpha" else np.stack((matte,) * 3, axis=-1))
+
+    def safe_image(self, size: Size) -> Image:
+        """What is shown without a usable alpha, of the kind that is written: no pixel of any frame is in it."""
+        if self._write == "alpha":
+            return np.zeros((size.height, size.width), np.uint8)
+        if self._write == "foreground" or self._is_transparent:
+            return np.zeros((size.height, size.width, 4), np.uint8)
+        background = self._backgrounds[self._controls.state.background]
+        try:
+            return _checked(background.safe_image(size), size)
+        except Exception as error:
+            self._complain("safe picture", f"the background's safe picture failed, showing grey: {_cause(error)}")
+            return np.full((size.height, size.width, 3), LAST_RESORT_GREY, np.uint8)
+
+    def close(self) -> None:
+        """Close the segmenter and the backgrounds. May be called twice."""
+        self._segmenter.close()
+        for background in self._backgrounds:
+            background.close()
+
+    def _alpha_of(self, frame: Frame) -> Alpha | None:
+        """This frame's own alpha, in [0, 1]; None when it has none that could be trusted."""
+        try:
+            if self._must_reset:
+                self._segmenter.reset()
+                self._must_reset = False
+            with self._stats.time("segment"):
+                alpha = self._segmenter.segment(frame.image)
+            alpha = _usable(alpha, frame.size)
+        except Exception as error:  # whatever it was: without an alpha nothing of the frame is shown
+            self._note_failure(error)
+            return None
+        if self._failures_in_a_row:
+            logger.info("the matte is back after %d frames without one", self._failures_in_a_row)
+            self._failures_in_a_row = 0
+        return alpha
+
+    def _note_failure(self, error: Exception) -> None:
+        self._must_reset = True  # its memory may hold the very NaN that spoilt this frame
+        self._stats.count("failed_frames")
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row == 1:
+            logger.warning("no usable matte, showing the safe picture instead: %s", _cause(error))
+        allowed = self._failures_allowed
+        if allowed is not None and self._failures_in_a_row > allowed:
+            raise SegmentationError(
+                f"{self._failures_in_a_row} frames in a row could not be matted; the last one: {_cause(error)}"
+            ) from error
+
+    def _composite(self, frame: Frame, alpha: Alpha, index: int) -> Image:
+        with self._stats.time("background"):
+            background = self._background_image(frame, alpha, index)
+        self._is_transparent = background is None
+        with self._stats.time("composite"):
+            if background is None:
+                return _cut_out(frame.image, alpha)
+            return over(estimate_foreground(frame.image, alpha), alpha, background)
+
+    def _background_image(self, frame: Frame, alpha: Alpha, index: int) -> Image | None:
+        try:
+            image = self._backgrounds[index].image_for(frame, alpha)
+            if image is not None:
+                self._last_backgrounds[index] = _checked(image, frame.size)
+        except Exception as error:
+            self._stats.count("failed_backgrounds")
+            self._complain(f"background {index}", f"the background failed, showing a safe one: {_cause(error)}")
+            return self._fallback(index, frame.size)
+        self._complaints.discard(f"background {index}")
+        return image
+
+    def _fallback(self, index: int, size: Size) -> Image | None:
+        """The last background of this size if it cannot hold the live room, else the safe one.
+
+        A background made of the live room says so by a safe picture of one colour.
+        """
+        if self._is_transparent:
+            return None
+        safe = self.safe_image(size)
+        of_live_room = bool((safe == safe[0, 0]).all())
+        return safe if of_live_room else self._last_backgrounds.get(index, safe)
+
+    def _complain(self, subject: str, message: str) -> None:
+        """Log once until the subject works again."""
+        if subject not in self._complaints:
+            self._complaints.add(subject)
+            logger.warning(message)
+
+
+def _usable(alpha: Alpha, size: Size) -> Alpha:
+    """The alpha, clipped to [0, 1]; ``SegmentationError`` when it is not an alpha of a picture of that size."""
+    if not isinstance(alpha, np.ndarray) or alpha.dtype != np.float32:
+        kind = getattr(alpha, "dtype", type(alpha).__name__)
+        raise SegmentationError(f"the segmenter returned {kind} where float32 was due")
+    if alpha.shape != (size.height, size.width):
+        raise SegmentationError(f"the segmenter returned an alpha of shape {alpha.shape} for a frame of {size}")
+    with np.errstate(invalid="ignore"):
+        lowest, highest = float(alpha.min()), float(alpha.max())  # NaN comes through both
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        raise SegmentationError("the segmenter returned NaN or infinite alphas")
+    if lowest < -RANGE_SLACK or highest > 1 + RANGE_SLACK:
+        raise SegmentationError(f"the segmenter returned alphas from {lowest:g} to {highest:g}, not 0 to 1")
+    return alpha if lowest >= 0 and highest <= 1 else np.clip(alpha, 0, 1)
+
+
+def _checked(image: Image, size: Size) -> Image:
+    """The background picture, if it is one of that size; ``ValueError`` else."""
+    if image.dtype != np.uint8 or image.shape != (size.height, size.width, 3):
+        raise ValueError(f"a background of {image.dtype} {image.shape} for a frame of {size}")
+    return image
+
+
+def _cut_out(image: Image, alpha: Alpha) -> Image:
+    """The person with straight alpha; black where nothing is seen, for straight colours there are still the room's."""
+    picture = with_alpha(estimate_foreground(image, alpha), alpha)
+    picture *= picture[..., 3:] > 0
+    return picture
+
+
+def _grey(alpha: Alpha) -> Image:
+    """0..1 to 0..255, rounded."""
+    return np.rint(alpha * 255).astype(np.uint8)
+
+
+def _cause(error: Exception) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,43 @@
+"""Ctrl-C and SIGTERM as requests, so that neither cuts a write in two."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def signals_heeded(on_interrupt: Callable[[], None], on_terminate: Callable[[], None]) -> Iterator[None]:
+    """Within the ``with``, the first Ctrl-C and any SIGTERM are calls; every further Ctrl-C is a ``KeyboardInterrupt``.
+
+    The calls are made on the main thread between two steps of whatever runs there, so they must take no lock. Nothing
+    changes on another thread, nor for a signal that the program around handles or ignores already.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    is_interrupted = False
+
+    def interrupt(number: int, at: FrameType | None) -> None:
+        nonlocal is_interrupted
+        if is_interrupted:
+            raise KeyboardInterrupt
+        is_interrupted = True
+        on_interrupt()
+
+    def terminate(number: int, at: FrameType | None) -> None:
+        on_terminate()
+
+    replaced = []
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        replaced.append((signal.SIGINT, signal.signal(signal.SIGINT, interrupt)))
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        replaced.append((signal.SIGTERM, signal.signal(signal.SIGTERM, terminate)))
+    try:
+        yield
+    finally:
+        for number, handler in replaced:
+            signal.signal(number, handler)
