@@ -1,1 +1,105 @@
+"""Finding the person: ``open_segmenter`` is the door to this room."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_network
+from streamer.errors import ConfigError, SegmentationError, WeightsError
+from streamer.segmentation.predictor import NetworkSegmenter
+from streamer.segmentation.runtimes import FASTEST_FIRST, TorchRuntime, open_cpu_runtime
+
+__all__ = ["DEVICES", "RUNTIMES", "open_segmenter"]
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+RUNTIMES = ("auto", *FASTEST_FIRST)
+
+
+def open_segmenter(
+    *,
+    model: str = "compact",
+    weights: Path | None = None,
+    device: str = "auto",
+    runtime: str = "auto",
+    require_gpu: bool = False,
+) -> NetworkSegmenter:
+    """Load the network and what runs it.
+
+    Args:
+        model: which network, ``compact`` or ``classic``.
+        weights: a file of weights; None = the shipped ones of ``model``.
+        device: one of ``DEVICES``; ``auto`` takes a GPU if torch can use one.
+        runtime: one of ``RUNTIMES``; ``auto`` is torch on a GPU and the fastest that is installed on the CPU.
+        require_gpu: never run on the CPU.
+
+    Raises:
+        ConfigError: an unknown device or runtime, or two that do not go together.
+        WeightsError: no such weights, or not for this network.
+        MissingExtra: the package of the named runtime is not installed.
+        SegmentationError: the device is missing, or the runtime cannot run the network.
+    """
+    _check("device", device, DEVICES)
+    _check("runtime", runtime, RUNTIMES)
+    if require_gpu and device == "cpu":
+        raise ConfigError("--require-gpu and --device cpu exclude each other: leave one out")
+    chosen = choose_device(device, require_gpu=require_gpu)
+    if chosen != "cpu" and runtime not in ("auto", "torch"):
+        raise ConfigError(f"runtime '{runtime}' runs on the CPU only: use --runtime torch, or --device cpu")
+    try:
+        network = load_network(model, weights)
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error
+    if chosen == "cpu":
+        return NetworkSegmenter(model, network.config, open_cpu_runtime(runtime, network, find_onnx(model, weights)))
+    return NetworkSegmenter(model, network.config, TorchRuntime(network, chosen))
+
+
+def choose_device(device: str, *, require_gpu: bool = False) -> str:
+    """The device that will really run: ``cuda``, ``mps`` or ``cpu``.
+
+    Raises:
+        SegmentationError: the one asked for is missing; the message says why and how to mend it.
+    """
+    if device == "cpu":
+        return "cpu"
+    import torch
+
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    wanted = ("cuda", "mps") if device == "auto" else (device,)
+    for name in wanted:
+        if present[name]:
+            return name
+    if device == "auto" and not require_gpu:
+        return "cpu"
+    raise SegmentationError(f"no GPU for --device {device}: {_why_no_gpu(device)}")
+
+
+def _why_no_gpu(device: str) -> str:
+    import torch
+
+    if device == "mps":
+        return (
+            "this torch finds no Apple GPU (it needs an Apple-silicon Mac with macOS 12.3 or later); use --device cpu"
+        )
+    if torch.version.cuda is None:
+        return (
+            f"torch {torch.__version__} was built without CUDA; install one with it (pytorch.org/get-started/locally)"
+        )
+    return (
+        f"torch {torch.__version__} finds no CUDA device; check that nvidia-smi lists one and its driver is new enough"
+    )
+
+
+def find_onnx(model: str, weights: Path | None) -> Path | None:
+    """The network as ONNX, beside its weights; None if there is none or it is older than weights of the user's own."""
+    path = (weights or WEIGHTS_FOLDER / f"{model}.safetensors").with_suffix(".onnx")
+    if not path.is_file():
+        return None
+    if weights is not None and path.stat().st_mtime < weights.stat().st_mtime:
+        return None
+    return path
+
+
+def _check(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"unknown {what} '{value}': choose one of {', '.join(allowed)}")

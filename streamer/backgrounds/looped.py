@@ -1,0 +1,105 @@
+"""Decoding a video or gif again and again, each picture scaled to fill a frame."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+
+from streamer.frames import Image, Size
+
+FALLBACK_FRAME_S = 1 / 25
+"""How long the last frame of a loop is shown when the file does not say."""
+UNSPECIFIED, BT709 = 2, 1
+"""H.273 code points of colour matrices."""
+HD_HEIGHT_PX = 720
+"""From this height on, an untagged video is taken for BT.709."""
+
+logger = logging.getLogger(__name__)
+
+
+class LoopReader:
+    """Decodes a file from its beginning whenever it has come to its end.
+
+    Args:
+        path: of the video.
+        size: of the pictures.
+    """
+
+    def __init__(self, path: Path, size: Size) -> None:
+        self._path = path
+        self._size = size
+        self._pixel_aspect = Fraction(1)
+        self.trouble = ""
+        """Why decoding ended before the file did, if it did."""
+
+    def first(self) -> Image | None:
+        """The first picture; None if there is none (``trouble`` says why)."""
+        frames = self._one_pass()
+        for _, _, frame in frames:
+            frames.close()
+            return self.picture(frame)
+        return None
+
+    def frames(self) -> Generator[tuple[float, VideoFrame], None, None]:
+        """Frames with their times in seconds from the first, without end; a single frame comes once.
+
+        Ends when the file can no longer be read.
+        """
+        begins_s = 0.0
+        while True:
+            count, ends_s = 0, 0.0
+            for at_s, shown_s, frame in self._one_pass():
+                count, ends_s = count + 1, at_s + shown_s
+                yield begins_s + at_s, frame
+            if count <= 1:
+                return
+            begins_s += ends_s
+
+    def picture(self, frame: VideoFrame) -> Image:
+        """The frame as RGB uint8 of the size asked for: upright, with square pixels, cut to fill it evenly."""
+        turns = round(frame.rotation / 90) % 4  # counter-clockwise
+        target = self._size if turns % 2 == 0 else Size(self._size.height, self._size.width)
+        width = frame.width * self._pixel_aspect
+        scale = max(target.width / width, Fraction(target.height, frame.height))
+        scaled = Size(max(target.width, round(width * scale)), max(target.height, round(frame.height * scale)))
+        if frame.colorspace == UNSPECIFIED and frame.height >= HD_HEIGHT_PX:
+            frame.colorspace = BT709
+        rgb = frame.reformat(scaled.width, scaled.height, "rgb24", interpolation="BICUBIC").to_ndarray()
+        left, top = (scaled.width - target.width) // 2, (scaled.height - target.height) // 2
+        picture = rgb[top : top + target.height, left : left + target.width]
+        return np.ascontiguousarray(np.rot90(picture, turns), np.uint8)
+
+    def _one_pass(self) -> Generator[tuple[float, float, VideoFrame], None, None]:
+        """Each frame with its time from the first and how long it is shown, in seconds; damage ends the pass."""
+        try:
+            with av.open(str(self._path)) as container:
+                if not container.streams.video:
+                    self._note("it has no video stream")
+                    return
+                stream = container.streams.video[0]
+                self._pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
+                first_s: float | None = None
+                for frame in container.decode(stream):
+                    at_s = frame.time if frame.time is not None else 0.0
+                    first_s = at_s if first_s is None else first_s
+                    yield at_s - first_s, _shown_s(frame), frame
+        except (av.error.FFmpegError, OSError) as error:
+            self._note(error.strerror or str(error))
+
+    def _note(self, trouble: str) -> None:
+        if not self.trouble:  # once, not at every loop
+            self.trouble = trouble
+            logger.info("background video '%s' ends early: %s", self._path, trouble)
+
+
+def _shown_s(frame: VideoFrame) -> float:
+    """How long the frame is shown, in seconds."""
+    if frame.duration and frame.time_base is not None:
+        return float(frame.duration * frame.time_base)
+    return FALLBACK_FRAME_S

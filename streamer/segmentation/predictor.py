@@ -1,0 +1,109 @@
+"""The segmenter: a picture of any size to its alpha, through the network's small input."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.unet import UNetConfig
+from streamer.errors import SegmentationError
+from streamer.frames import Alpha, Image, Size
+from streamer.scaling import shrink
+from streamer.segmentation.refine import Refiner
+from streamer.segmentation.runtimes import Runtime
+
+AREA_SLACK = 1.07
+"""The padded input may be this much larger than the network's usual area: admits 288x224 for 4:3."""
+OUT_OF_RANGE = 1e-3
+"""How far outside [0, 1] an alpha may be by rounding."""
+
+
+class NetworkSegmenter:
+    """Mattes each picture for itself.
+
+    Args:
+        model: its name, for people.
+        config: the network's sizes.
+        runtime: what runs the network.
+    """
+
+    def __init__(self, model: str, config: UNetConfig, runtime: Runtime) -> None:
+        self._model = model
+        self._config = config
+        self._runtime: Runtime | None = runtime
+        self._refiner = Refiner()
+        self._where = runtime.name
+        self._picture: Size | None = None
+        self._content = self._input = Size(0, 0)
+
+    @property
+    def description(self) -> str:
+        """What really runs, e.g. ``compact 320x192 on CPU (openvino)``; the size is known after the first picture."""
+        size = f" {self._input}" if self._picture else ""
+        return f"{self._model}{size} on {self._where}"
+
+    def segment(self, image: Image) -> Alpha:
+        """The matte of this very picture: RGB uint8 ``(h, w, 3)`` to float32 ``(h, w)`` in [0, 1].
+
+        Raises:
+            SegmentationError: not such a picture, the runtime failed, or its result is unusable.
+        """
+        if self._runtime is None:
+            raise SegmentationError("the segmenter is closed")
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise SegmentationError(f"a picture must be uint8 RGB (h, w, 3), not {image.dtype} {image.shape}")
+        picture = Size(image.shape[1], image.shape[0])
+        if picture != self._picture:
+            self._picture, (self._content, self._input) = picture, input_size(picture, self._config)
+        try:
+            small = self._runtime.alpha(prepare(image, self._content, self._input))
+        except Exception as error:  # each runtime has its own exceptions; a frame without a matte is never shown
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
+        low, high = float(small.min()), float(small.max())
+        if not (low >= -OUT_OF_RANGE and high <= 1 + OUT_OF_RANGE):  # also false for NaN
+            raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
+        return self._refiner.refine(image, small[: self._content.height, : self._content.width])
+
+    def reset(self) -> None:
+        """Forget earlier frames: there is nothing to forget yet."""
+
+    def close(self) -> None:
+        """Release the runtime. May be called twice."""
+        self._runtime = None
+
+
+def input_size(picture: Size, config: UNetConfig) -> tuple[Size, Size]:
+    """What a picture is scaled to, at its own aspect ratio, and the size that the network gets after padding.
+
+    Of all sizes whose padded area fits the network's, the one where the picture itself is largest.
+    """
+    multiple, limit = config.multiple_px, config.input_area_px * AREA_SLACK
+    aspect = picture.width / picture.height
+    candidates = []
+    for side in range(multiple, int(limit // multiple) + 1, multiple):
+        candidates.append(Size(side, max(1, round(side / aspect))))
+        candidates.append(Size(max(1, round(side * aspect)), side))
+    padded = {content: Size(_up(content.width, multiple), _up(content.height, multiple)) for content in candidates}
+    fitting = [content for content, outer in padded.items() if outer.width * outer.height <= limit]
+    content = max(fitting, key=lambda size: size.width * size.height, default=Size(multiple, multiple))
+    return content, padded.get(content, content)
+
+
+def _up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def prepare(image: Image, content: Size, padded: Size) -> NDArray[np.float32]:
+    """RGB uint8 ``(h, w, 3)`` to the network's float32 ``(1, 3, h', w')`` in [0, 1].
+
+    The picture is scaled to ``content`` and its right and lower edges are repeated up to ``padded``.
+    """
+    small = shrink(image, content)
+    if padded != content:
+        bottom, right = padded.height - content.height, padded.width - content.width
+        small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+    batch = np.empty((1, 3, padded.height, padded.width), np.float32)
+    np.multiply(small.transpose(2, 0, 1), np.float32(1 / 255), out=batch[0])
+    return batch
