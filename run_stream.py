@@ -1,4 +1,4 @@
-"""Start the program from a clone: ``python run_stream.py --help``. Installed, the same program is called ``streamer``."""
+"""Start the program from a clone: ``python run_stream.py --help``. Installed, it is called ``streamer``."""
 
 import sys
 

@@ -1,1 +1,1 @@
-
+"""Presets: each file is a short delta from the defaults."""

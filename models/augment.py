@@ -1,8 +1,8 @@
 """Training pictures made on the fly: people cut out and put where a webcam would see them, and then a bad camera.
 
-Data is scarce and shows the wrong scenes (streets, studios), so the scene is the augmentation: head to waist, cut by the
-lower edge, off-centre, too close; over rooms at another blur and exposure; chairs behind, desks in front, two people,
-nobody; then dim light, white balance, noise, blur and JPEG.
+Data is scarce and shows the wrong scenes (streets, studios), so the scene is the augmentation: head to waist, cut by
+the lower edge, off-centre, too close; over rooms at another blur and exposure; chairs behind, desks in front, two
+people, nobody; then dim light, white balance, noise, blur and JPEG.
 """
 
 from __future__ import annotations
@@ -101,10 +101,12 @@ def background(rng: np.random.Generator, picture: Picture, width: int, height: i
     room_h, room_w = picture.shape[0], picture.shape[1] * stretch
     scale = max(width / room_w, height / room_h) * zoom
     slack_x, slack_y = room_w * scale - width, room_h * scale - height
-    matrix = np.array([
-        [scale * stretch, 0, -rng.uniform(0, 1) * slack_x],
-        [0, scale, -rng.uniform(0, 1) * slack_y],
-    ])
+    matrix = np.array(
+        [
+            [scale * stretch, 0, -rng.uniform(0, 1) * slack_x],
+            [0, scale, -rng.uniform(0, 1) * slack_y],
+        ]
+    )
     image = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     if rng.random() < 0.5:
         image = cv2.flip(image, 1)
@@ -113,9 +115,7 @@ def background(rng: np.random.Generator, picture: Picture, width: int, height: i
     return jitter_color(rng, image, strength=0.6)
 
 
-def place(
-    rng: np.random.Generator, person: CutOut, width: int, height: int
-) -> tuple[Picture, Picture]:
+def place(rng: np.random.Generator, person: CutOut, width: int, height: int) -> tuple[Picture, Picture]:
     """The person as a webcam frames them: RGB ``(h, w, 3)`` and mask ``(h, w)`` on an empty canvas of that size."""
     body_h, body_w = person.mask.shape
     is_tall = body_h > 1.9 * body_w
@@ -140,17 +140,19 @@ def place(
     image, mask = person.image, person.mask
     if scale < 0.7:
         new_size = (max(2, round(body_w * scale)), max(2, round(body_h * scale)))
-        image = cv2.resize(image, new_size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        mask = cv2.resize(mask, new_size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        image = cv2.resize(image, new_size, interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(mask, new_size, interpolation=cv2.INTER_AREA)
         scale = 1.0
     cos, sin = np.cos(np.radians(angle)) * scale, np.sin(np.radians(angle)) * scale
     pivot_x, pivot_y = mask.shape[1] / 2, 0.3 * mask.shape[0]
     pivot_out_y = head_y + pivot_y * scale
     a, b, c, d = cos * aspect * flip, -sin, sin * aspect * flip, cos
-    matrix = np.array([
-        [a, b, center_x - a * pivot_x - b * pivot_y],
-        [c, d, pivot_out_y - c * pivot_x - d * pivot_y],
-    ])
+    matrix = np.array(
+        [
+            [a, b, center_x - a * pivot_x - b * pivot_y],
+            [c, d, pivot_out_y - c * pivot_x - d * pivot_y],
+        ]
+    )
     # Past the lower edge of a cropped picture the body goes on: repeat it there, nothing on the other sides.
     out = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     matte = cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_LINEAR)
@@ -160,7 +162,7 @@ def place(
 
 
 def relight(rng: np.random.Generator, person: Picture, matte: Picture, room: Picture) -> Picture:
-    """New clothes, new exposure; half of the time pulled towards the room's light, sometimes against it (back light)."""
+    """New clothes, new exposure; half of the time pulled towards the room's light, sometimes against it."""
     image = person
     if rng.random() < 0.5:
         shift = rng.uniform(-90, 90) if rng.random() < 0.3 else rng.uniform(-8, 8)
@@ -202,7 +204,11 @@ def chair(rng: np.random.Generator, image: Picture) -> None:
     height, width = image.shape[:2]
     back_w, top = int(width * rng.uniform(0.15, 0.45)), int(height * rng.uniform(0.15, 0.6))
     left = int(width * rng.uniform(0.1, 0.9) - back_w / 2)
-    color = [int(value) for value in rng.uniform(5, 90, 3)] if rng.random() < 0.7 else [int(v) for v in rng.uniform(0, 255, 3)]
+    color = (
+        [int(value) for value in rng.uniform(5, 90, 3)]
+        if rng.random() < 0.7
+        else [int(v) for v in rng.uniform(0, 255, 3)]
+    )
     radius = max(3, back_w // 5)
     cv2.rectangle(image, (left, top + radius), (left + back_w, height), color, -1)
     cv2.rectangle(image, (left + radius, top), (left + back_w - radius, top + radius), color, -1)
@@ -247,7 +253,10 @@ def crop_whole(rng: np.random.Generator, pair: Pair, width: int, height: int) ->
     image, mask, known = pair.image, pair.mask, pair.known
     if scale < 0.7:
         shrink = (max(2, round(full_w * scale)), max(2, round(full_h * scale)))
-        image, mask = cv2.resize(image, shrink, interpolation=flags), cv2.resize(mask, shrink, interpolation=flags)
+        image, mask = (
+            cv2.resize(image, shrink, interpolation=flags),
+            cv2.resize(mask, shrink, interpolation=flags),
+        )
         known = None if known is None else cv2.resize(known, shrink, interpolation=flags).astype(np.uint8)
         matrix = np.array([[aspect, 0, -x], [0, 1, -y]])
     size = (width, height)
@@ -255,7 +264,9 @@ def crop_whole(rng: np.random.Generator, pair: Pair, width: int, height: int) ->
     alpha = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     trust = np.full((height, width), 255, np.uint8)
     if known is not None:
-        trust = cv2.warpAffine(known, matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT).astype(np.uint8)
+        trust = cv2.warpAffine(known, matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT).astype(
+            np.uint8
+        )
     return Sample(jitter_color(rng, out.astype(np.uint8), strength=0.8), alpha.astype(np.uint8), trust)
 
 
@@ -287,10 +298,9 @@ def degrade(rng: np.random.Generator, sample: Sample) -> Sample:
         cv2.setRNGSeed(int(rng.integers(2**31)))
         cv2.randn(grain, (0, 0, 0), (sigma, sigma, sigma))
         if rng.random() < 0.5:  # sensor noise survives demosaicing in blotches
-            grain = cv2.blur(grain, (3, 3)) * 2  # type: ignore[assignment]
+            grain = cv2.blur(grain, (3, 3)) * 2
         image = cv2.add(image.astype(np.int16), grain).clip(0, 255).astype(np.uint8)
     if rng.random() < 0.35:
-        ok, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))])
-        if ok:
-            image = cv2.imdecode(packed, cv2.IMREAD_COLOR).astype(np.uint8)
+        packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))])[1]
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
     return Sample(np.ascontiguousarray(image), sample.alpha, sample.known)

@@ -45,7 +45,9 @@ def load_network(model: str, weights: Path | None = None) -> UNet:
         raise CheckpointError(f"unknown model '{model}': choose one of {', '.join(sorted(CONFIGS))}")
     path = weights or WEIGHTS_FOLDER / f"{model}.safetensors"
     if not path.is_file():
-        hint = "check --weights" if weights else f"no weights are shipped for '{model}': train them or give --weights FILE"
+        hint = (
+            "check --weights" if weights else f"no weights are shipped for '{model}': train them or give --weights FILE"
+        )
         raise CheckpointError(f"{path} does not exist: {hint}")
     if weights is None:
         _verify(path)
@@ -60,7 +62,8 @@ def load_network(model: str, weights: Path | None = None) -> UNet:
 
 def _verify(path: Path) -> None:
     """Compare a shipped file with the checksum beside it."""
-    listed = dict(reversed(line.split()) for line in (WEIGHTS_FOLDER / "SHA256SUMS").read_text().splitlines() if line)
+    rows = (line.split() for line in (WEIGHTS_FOLDER / "SHA256SUMS").read_text().splitlines() if line)
+    listed = {name: digest for digest, name in rows}
     actual = hashlib.sha256(path.read_bytes()).hexdigest()
     if listed.get(path.name) != actual:
         raise CheckpointError(f"{path} is damaged: its sha256 is {actual[:12]}..., not the listed one; fetch it anew")
@@ -68,7 +71,7 @@ def _verify(path: Path) -> None:
 
 def _read_safetensors(path: Path, fallback: UNetConfig) -> tuple[UNetConfig, dict[str, Tensor]]:
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
@@ -113,7 +116,6 @@ def _fill(network: UNet, state: Mapping[str, Tensor], path: Path) -> None:
         raise CheckpointError(f"{path} is not for this network: it {what}; is --model right?")
     for name, tensor in state.items():
         if tensor.shape != expected[name].shape:
-            raise CheckpointError(
-                f"{path} is not for this network: '{name}' is {tuple(tensor.shape)}, expected {tuple(expected[name].shape)}"
-            )
+            sizes = f"{tuple(tensor.shape)}, expected {tuple(expected[name].shape)}"
+            raise CheckpointError(f"{path} is not for this network: '{name}' is {sizes}")
     network.load_state_dict(dict(state))

@@ -1,7 +1,7 @@
 """Pictures and masks on disk, and the cut-outs made of them.
 
-A people folder holds ``image/NAME.jpg`` and ``mask/NAME.png`` (grey, 0..255, 255 = person; optionally ``ignore/NAME.png``,
-255 = nobody knows). A background folder holds pictures without people. Everything is decoded once and kept in memory.
+A people folder holds ``image/NAME.jpg`` and ``mask/NAME.png`` (grey, 255 = person; optionally ``ignore/NAME.png``, 255
+= nobody knows). A background folder holds pictures without people. Everything is decoded once and kept in memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Losses for a soft matte. All take logits and targets ``(n, 1, h, w)``, targets and ``known`` in [0, 1]; a mean is returned."""
+"""Losses for a soft matte: logits and targets ``(n, 1, h, w)``, targets and ``known`` in [0, 1], to a mean."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch.nn import functional as F
 def matte_loss(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
     """Cross entropy, soft dice and the gradient of the matte, counted where ``known``.
 
-    Cross entropy finds the person, dice keeps small ones from being given up, the gradient term (as in the matting
-    literature, for example arXiv 1703.03872's successors) asks for an edge as steep as the true one.
+    Cross entropy finds the person, dice keeps small ones from being given up, the gradient term asks for an edge as
+    steep as the true one.
     """
     return cross_entropy(logits, alpha, known) + 0.5 * dice(logits, alpha, known) + gradient(logits, alpha, known)
 
@@ -41,5 +41,5 @@ def gradient(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
 
 def side_loss(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
     """Cross entropy of a coarse decoder level against the matte averaged to its size."""
-    size = logits.shape[2:]
+    size = (logits.shape[2], logits.shape[3])
     return cross_entropy(logits, F.adaptive_avg_pool2d(alpha, size), F.adaptive_avg_pool2d(known, size))

@@ -17,7 +17,7 @@ def iou(predicted: Matte, truth: Matte) -> float:
 
 
 def boundary_iou(predicted: Matte, truth: Matte, *, width: float = 0.02) -> float:
-    """IoU of the two inner rims (Cheng et al., arXiv 2103.16562); the rim is ``width`` of the diagonal, at least 1 px."""
+    """IoU of the inner rims (Cheng et al., arXiv 2103.16562), each ``width`` of the diagonal wide, at least 1 px."""
     rim_px = max(1, round(width * float(np.hypot(*truth.shape))))
     return iou(_inner_rim(predicted, rim_px), _inner_rim(truth, rim_px))
 

@@ -1,7 +1,8 @@
 """Labels for pictures that nobody labelled, from two mattes that agree; and rooms that turn out not to be empty.
 
-Where the two mattes differ, or where either is unsure, nothing is claimed: those pixels go into ``ignore/`` and training
-leaves them out. Edges are therefore learnt from hand-made masks alone. Look at a sample before training on the result::
+Where the two mattes differ, or where either is unsure, nothing is claimed: those pixels go into ``ignore/`` and
+training leaves them out. Edges are therefore learnt from hand-made masks alone. Look at a sample before
+training on the result::
 
     python models/peers/mediapipe_matte.py IMAGES MATTES          # with the peer's interpreter
     python -m models.pseudo_label IMAGES MATTES OUT               # -> OUT/image, OUT/mask, OUT/ignore

@@ -4,11 +4,11 @@
 
     python -m models.train configs/train/compact.yaml --data DATA --out runs/compact
     python -m models.train configs/train/compact.yaml --data DATA --out runs/compact --resume runs/compact/last.pt
-    python -m models.train configs/train/compact.yaml --data DATA --out runs/gpu --minutes 9    # stop on time, cooled down
+    python -m models.train configs/train/compact.yaml --data DATA --out runs/gpu --minutes 9  # stop on time
 
-``DATA`` is the folder that the configuration's folder names start from. The run's folder receives ``last.pt`` (everything
-needed to go on), ``best.safetensors`` and ``last.safetensors`` (averaged weights, ready for ``--weights``), ``metrics.csv``,
-``curves.png`` and a picture of samples for each evaluation.
+``DATA`` is the folder that the configuration's folder names start from. The run's folder receives ``last.pt``
+(everything needed to go on), ``best.safetensors`` and ``last.safetensors`` (averaged weights, ready for ``--weights``),
+``metrics.csv``, ``curves.png`` and a picture of samples for each evaluation.
 """
 
 from __future__ import annotations
@@ -131,7 +131,8 @@ class Run:
         network = initial or UNet(CONFIGS[config.model])
         self.network = network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.heads = SideHeads(self.network).to(device)
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay), use_buffers=True)
+        average = get_ema_multi_avg_fn(config.average_decay)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
         parameters = [*self.network.parameters(), *self.heads.parameters()]
         self.optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
         self.step, self.elapsed_s, self.best_iou = 0, 0.0, 0.0
@@ -215,7 +216,8 @@ def read_config(path: Path) -> TrainConfig:
 def make_composer(config: TrainConfig, config_path: Path, data: Path) -> Composer:
     """Load every folder that the configuration names."""
     people = [
-        CutOutSet(list(cut_outs(load_pairs(data / group.folder, validation=False))), group.share) for group in config.people
+        CutOutSet(list(cut_outs(load_pairs(data / group.folder, validation=False))), group.share)
+        for group in config.people
     ]
     whole = [PairSet(load_pairs(data / group.folder, validation=False), group.share) for group in config.whole]
     left_out = set()
@@ -261,7 +263,8 @@ def train(run: Run, composer: Composer, pairs: list[Pair], minutes: float | None
             if time.monotonic() - saved_s > 120:
                 run.save()
                 saved_s = time.monotonic()
-    report(run, pairs, losses or [float("nan")], started_s)
+    if losses:
+        report(run, pairs, losses, started_s)
     run.save()
 
 

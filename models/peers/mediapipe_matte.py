@@ -1,13 +1,13 @@
 """MediaPipe's two selfie models over a folder of pictures, for comparison in the same run.
 
-MediaPipe pins an old NumPy and brings an OpenCV of its own, so it lives in a virtual environment apart; this file is run
-by that environment's interpreter and imports nothing of ours::
+MediaPipe pins an old NumPy and brings an OpenCV of its own, so it lives in a virtual environment apart; this file is
+run by that environment's interpreter and imports nothing of ours::
 
     python -m venv .venv-peer && .venv-peer/bin/pip install mediapipe==0.10.21
     .venv-peer/bin/python models/peers/mediapipe_matte.py IMAGES OUT
 
-Writes ``OUT/general/NAME.png`` and ``OUT/landscape/NAME.png`` (8-bit alpha at the picture's size) and ``OUT/timing.json``
-(median milliseconds of one call for each model, one thread's wall time).
+Writes ``OUT/general/NAME.png`` and ``OUT/landscape/NAME.png`` (8-bit alpha at the picture's size) and
+``OUT/timing.json`` (median milliseconds of one call for each model).
 """
 
 import json

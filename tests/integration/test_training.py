@@ -1,0 +1,121 @@
+"""The training commands end to end, on pictures drawn here: train, resume, evaluate, export."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from models.checkpoints import load_network
+from models.datasets import DatasetError, load_pairs
+from models.train import read_config
+
+CONFIG = {
+    "model": "compact",
+    "people": [{"folder": "people", "share": 1.0}],
+    "whole": [{"folder": "people", "share": 0.3}],
+    "backgrounds": ["rooms"],
+    "validation": ["people"],
+    "shapes": [{"width": 64, "height": 64, "share": 1.0}],
+    "batch": 4,
+    "steps": 3,
+    "evaluate_every": 2,
+    "workers": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    for part in ("people/image", "people/mask", "rooms"):
+        (folder / part).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in (1, 2, 9, 19):
+        image = np.full((120, 90, 3), (40, 120, 60), np.uint8)
+        mask = np.zeros((120, 90), np.uint8)
+        left = int(rng.integers(10, 40))
+        mask[30:, left : left + 40] = 255
+        image[mask > 0] = (30, 40, 200)
+        cv2.imwrite(str(folder / f"people/image/{number}.jpg"), image)
+        cv2.imwrite(str(folder / f"people/mask/{number}.png"), mask)
+        cv2.imwrite(str(folder / f"rooms/{number}.jpg"), rng.integers(0, 255, (64, 64, 3), np.uint8))
+    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    return folder
+
+
+def run(module, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def test_train_resume_evaluate_and_export(data, tmp_path):
+    out = tmp_path / "run"
+    first = run("models.train", data / "config.yaml", "--data", data, "--out", out)
+    assert first.returncode == 0, first.stderr
+    assert {"last.pt", "last.safetensors", "best.safetensors", "metrics.csv", "curves.png", "samples_000003.png"} <= {
+        path.name for path in out.iterdir()
+    }
+
+    again = run(
+        "models.train", data / "config.yaml", "--data", data, "--out", out, "--resume", out / "last.pt", "--steps", 4
+    )
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("step 4 ") == 1
+    assert "step 2 " not in again.stdout
+
+    mattes = tmp_path / "mattes"
+    arguments = ["--images", data / "people/image", "--masks", data / "people/mask", "--save", mattes]
+    scored = run("models.evaluate", *arguments, "--weights", out / "last.safetensors", "--validation")
+    assert scored.returncode == 0, scored.stderr
+    assert "2 pictures" in scored.stdout
+    assert "boundary_iou" in scored.stdout
+    assert sorted(path.name for path in mattes.iterdir()) == ["19.png", "9.png"]
+    assert cv2.imread(str(mattes / "9.png"), cv2.IMREAD_UNCHANGED).shape == (120, 90)
+
+    graph = tmp_path / "network.onnx"
+    exported = run("models.export", "--weights", out / "last.safetensors", "--out", graph)
+    assert exported.returncode == 0, exported.stderr
+    onnxruntime = pytest.importorskip("onnxruntime")
+    picture = np.random.default_rng(0).random((1, 3, 64, 96), np.float32)
+    (alpha,) = onnxruntime.InferenceSession(str(graph)).run(None, {"image": picture})
+    import torch
+
+    expected = load_network("compact", out / "last.safetensors").alpha(torch.from_numpy(picture)).detach().numpy()
+    assert np.abs(alpha - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stepz": 3}, "stepz"),
+        ({"batch": 0}, "batch"),
+        ({"model": "huge"}, "'huge' is none of"),
+    ],
+)
+def test_wrong_configuration_names_the_key(tmp_path, change, message):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**CONFIG, **change}))
+    with pytest.raises(DatasetError, match=message):
+        read_config(tmp_path / "config.yaml")
+
+
+def test_commands_answer_bad_input_with_one_line(data, tmp_path):
+    for module, arguments in {
+        "models.train": (data / "config.yaml", "--data", tmp_path, "--out", tmp_path / "run"),
+        "models.evaluate": ("--images", tmp_path / "none"),
+        "models.export": ("--weights", tmp_path / "none.safetensors", "--out", tmp_path / "x.onnx"),
+    }.items():
+        done = run(module, *arguments)
+        assert done.returncode == 2
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_picture_without_a_mask_is_named(tmp_path, data):
+    (tmp_path / "image").mkdir()
+    (tmp_path / "mask").mkdir()
+    cv2.imwrite(str(tmp_path / "image/1.jpg"), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(DatasetError, match="has no mask"):
+        load_pairs(tmp_path, validation=False)

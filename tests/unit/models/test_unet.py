@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from models.unet import CLASSIC, COMPACT, UNet, UNetConfig
+
+TINY = UNetConfig(channels=(4, 8, 16), classes=1, norm=True, stem=2, context=True, input_area_px=64 * 64)
+
+
+def test_classic_is_the_recipes_network():
+    network = UNet(CLASSIC)
+    names = set(network.state_dict())
+    assert sum(parameter.numel() for parameter in network.parameters()) == pytest.approx(31e6, rel=0.01)
+    assert {"enc1.conv_block.conv1.weight", "dec1.upconv.weight", "final_conv.weight", "bottleneck.conv2.bias"} <= names
+    assert not any("norm" in name for name in names)
+    assert network.state_dict()["dec1.upconv.weight"].shape == (1024, 512, 2, 2)
+    assert network.state_dict()["final_conv.weight"].shape == (2, 64, 1, 1)
+
+
+@pytest.mark.parametrize("config", [COMPACT, TINY, UNetConfig(channels=(4, 8, 8))])
+def test_alpha_has_the_pictures_size_and_lies_between_zero_and_one(config):
+    network = UNet(config).eval()
+    step = config.multiple_px
+    picture = torch.rand(2, 3, 2 * step, 3 * step)
+    with torch.inference_mode():
+        alpha = network.alpha(picture)
+    assert alpha.shape == (2, 1, 2 * step, 3 * step)
+    assert 0 <= float(alpha.min()) <= float(alpha.max()) <= 1
+
+
+def test_compact_fits_in_the_shipped_size():
+    assert 4 * sum(parameter.numel() for parameter in UNet(COMPACT).parameters()) < 8e6
+
+
+def test_network_learns_four_pictures_by_heart():
+    torch.manual_seed(0)
+    pictures = torch.rand(4, 3, 32, 32) * 0.3
+    masks = torch.zeros(4, 1, 32, 32)
+    for index, (top, left) in enumerate([(2, 3), (12, 5), (8, 14), (4, 10)]):
+        pictures[index, :, top : top + 14, left : left + 12] += 0.6
+        masks[index, :, top : top + 14, left : left + 12] = 1
+    network = UNet(TINY).train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    for _ in range(120):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(network(pictures), masks)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    predicted = network.alpha(pictures) > 0.5
+    overlap = (predicted & (masks > 0.5)).sum() / (predicted | (masks > 0.5)).sum()
+    assert float(overlap) > 0.95
+
+
+def test_decoder_features_come_deepest_first():
+    ladder, logits = UNet(TINY).eval().features(torch.rand(1, 3, 32, 32))
+    assert [features.shape[1] for features in ladder] == [8, 4]
+    assert logits.shape == (1, 1, 32, 32)
