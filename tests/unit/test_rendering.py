@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from fakes import SIZE, ScriptedBackground, ScriptedSegmenter, left_half, make_frame
+from streamer.compositing import over
+from streamer.controls import Controls
+from streamer.errors import SegmentationError
+from streamer.frames import Alpha, Image, Size
+from streamer.rendering import LAST_RESORT_GREY, Renderer, Write
+from streamer.stats import Stats
+
+HALF = SIZE.width // 2
+
+
+def make_renderer(
+    segmenter: ScriptedSegmenter,
+    *backgrounds: ScriptedBackground,
+    controls: Controls | None = None,
+    stats: Stats | None = None,
+    write: Write = "composite",
+    failures_allowed: int | None = None,
+) -> Renderer:
+    shown = backgrounds or (ScriptedBackground(),)
+    return Renderer(
+        segmenter,
+        shown,
+        controls or Controls(len(shown)),
+        stats or Stats(),
+        write=write,
+        failures_allowed=failures_allowed,
+    )
+
+
+def raising(error: Exception) -> ScriptedSegmenter:
+    return ScriptedSegmenter(dict.fromkeys(range(1000), error))
+
+
+def test_person_is_over_the_background_and_the_moment_is_kept() -> None:
+    background = ScriptedBackground()
+    frame = make_frame(3)
+    rendered = make_renderer(ScriptedSegmenter(), background).render(frame)
+    assert np.array_equal(rendered.image[:, HALF + 1 :], background.given[0][:, HALF + 1 :])
+    assert np.array_equal(rendered.image[:, : HALF - 2], frame.image[:, : HALF - 2])
+    assert (rendered.index, rendered.pts_s, rendered.captured_at_s) == (3, frame.pts_s, frame.captured_at_s)
+
+
+def test_written_alpha_is_grey_and_rounded() -> None:
+    segmenter = ScriptedSegmenter({0: lambda image: np.full(image.shape[:2], 0.4, np.float32)})
+    matte = make_renderer(segmenter, write="alpha").render(make_frame()).image
+    assert matte.shape == (SIZE.height, SIZE.width)
+    assert matte.dtype == np.uint8
+    assert (matte == 102).all()
+
+
+def test_written_foreground_has_straight_alpha_and_is_black_where_nothing_is_seen() -> None:
+    picture = make_renderer(ScriptedSegmenter(), write="foreground").render(make_frame()).image
+    assert picture.shape == (SIZE.height, SIZE.width, 4)
+    assert (picture[:, : HALF - 2, 3] == 255).all()
+    assert (picture[:, HALF + 1 :] == 0).all()
+
+
+def test_transparent_background_gives_the_person_with_straight_alpha() -> None:
+    picture = make_renderer(ScriptedSegmenter(), ScriptedBackground(transparent=True)).render(make_frame()).image
+    assert picture.shape == (SIZE.height, SIZE.width, 4)
+    assert (picture[:, HALF + 1 :] == 0).all()
+
+
+def test_failed_frame_over_a_transparent_background_keeps_the_kind_of_picture() -> None:
+    segmenter = ScriptedSegmenter({1: RuntimeError("gone")})
+    renderer = make_renderer(segmenter, ScriptedBackground(transparent=True))
+    renderer.render(make_frame(0))
+    failed = renderer.render(make_frame(1)).image
+    assert failed.shape == (SIZE.height, SIZE.width, 4)
+    assert (failed == 0).all()
+
+
+def test_matte_view_shows_the_matte_in_the_kind_of_picture_that_is_written() -> None:
+    controls = Controls()
+    controls.toggle_matte_view()
+    picture = make_renderer(ScriptedSegmenter(), controls=controls).render(make_frame()).image
+    assert picture.shape == (SIZE.height, SIZE.width, 3)
+    assert (picture[:, :HALF] == 255).all()
+    assert (picture[:, HALF + 1 :] == 0).all()
+
+
+def test_matte_view_does_not_change_what_is_written_as_foreground() -> None:
+    controls = Controls()
+    controls.toggle_matte_view()
+    picture = make_renderer(ScriptedSegmenter(), controls=controls, write="foreground").render(make_frame()).image
+    assert picture.shape == (SIZE.height, SIZE.width, 4)
+
+
+def test_controls_choose_the_background() -> None:
+    first, second = ScriptedBackground(), ScriptedBackground(solid=True)
+    controls = Controls(2)
+    renderer = make_renderer(ScriptedSegmenter(), first, second, controls=controls)
+    renderer.render(make_frame(0))
+    controls.cycle_background()
+    renderer.render(make_frame(1))
+    assert (len(first.given), len(second.given)) == (1, 1)
+
+
+def test_controls_for_another_number_of_backgrounds_are_refused() -> None:
+    with pytest.raises(ValueError, match="1 backgrounds, but controls for 2"):
+        make_renderer(ScriptedSegmenter(), controls=Controls(2))
+
+
+def test_a_little_overshoot_is_clipped() -> None:
+    def overshooting(image: Image) -> Alpha:
+        return left_half(image) * np.float32(1.1) - np.float32(0.05)
+
+    picture = make_renderer(ScriptedSegmenter({0: overshooting}), write="alpha").render(make_frame()).image
+    assert (picture[:, :HALF] == 255).all()
+    assert (picture[:, HALF + 1 :] == 0).all()
+
+
+def test_each_step_is_timed_by_name() -> None:
+    stats = Stats()
+    make_renderer(ScriptedSegmenter(), stats=stats).render(make_frame())
+    assert {"segment", "background", "composite"} <= set(stats.snapshot().stages)
+
+
+def test_failed_frames_are_counted_each_and_logged_once_per_run_of_them(caplog: pytest.LogCaptureFixture) -> None:
+    stats = Stats()
+    error = RuntimeError("the card is gone")
+    renderer = make_renderer(ScriptedSegmenter({1: error, 2: error, 4: error}), stats=stats)
+    with caplog.at_level(logging.INFO, "streamer.rendering"):
+        for index in range(6):
+            renderer.render(make_frame(index))
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 2
+    assert all("RuntimeError: the card is gone" in line for line in warnings)
+    assert "the matte is back after 2 frames" in caplog.text
+    assert stats.snapshot().counters["failed_frames"] == 3
+
+
+def test_more_failures_in_a_row_than_allowed_end_in_an_error_with_the_cause() -> None:
+    cause = RuntimeError("the card is gone")
+    renderer = make_renderer(raising(cause), failures_allowed=2)
+    renderer.render(make_frame(0))
+    renderer.render(make_frame(1))
+    with pytest.raises(SegmentationError, match="3 frames in a row .* the card is gone") as caught:
+        renderer.render(make_frame(2))
+    assert caught.value.__cause__ is cause
+
+
+def test_failures_that_are_not_in_a_row_never_end_the_run() -> None:
+    segmenter = ScriptedSegmenter(dict.fromkeys(range(0, 40, 2), RuntimeError("now and then")))
+    renderer = make_renderer(segmenter, failures_allowed=1)
+    for index in range(40):
+        renderer.render(make_frame(index))
+
+
+def test_live_work_survives_any_number_of_failures() -> None:
+    renderer = make_renderer(raising(RuntimeError("gone")), failures_allowed=None)
+    for index in range(100):
+        renderer.render(make_frame(index))
+
+
+def test_segmenter_forgets_the_scene_after_a_failure_a_pause_and_a_new_size_but_not_otherwise() -> None:
+    controls = Controls()
+    segmenter = ScriptedSegmenter({1: RuntimeError("once")})
+    renderer = make_renderer(segmenter, controls=controls)
+    resets = []
+
+    def render(size: Size = SIZE) -> None:
+        renderer.render(make_frame(0, size))
+        resets.append(segmenter.resets)
+
+    render()
+    render()  # fails
+    render()
+    render()
+    controls.toggle_pause()
+    render()
+    controls.toggle_pause()
+    render()
+    render(Size(8, 20))
+    render(Size(8, 20))
+    assert resets == [0, 0, 1, 1, 1, 2, 3, 3]
+
+
+def test_a_reset_that_fails_costs_the_frame_and_is_tried_again() -> None:
+    segmenter = ScriptedSegmenter({0: RuntimeError("once")})
+    renderer = make_renderer(segmenter, write="alpha")
+    renderer.render(make_frame(0))
+    works = segmenter.reset
+
+    def broken() -> None:
+        raise RuntimeError("cannot reset")
+
+    segmenter.reset = broken  # type: ignore[method-assign]
+    assert (renderer.render(make_frame(1)).image == 0).all()
+    segmenter.reset = works  # type: ignore[method-assign]
+    assert renderer.render(make_frame(2)).image.any()
+    assert segmenter.resets == 1
+
+
+def test_background_that_fails_is_replaced_by_its_last_picture(caplog: pytest.LogCaptureFixture) -> None:
+    stats = Stats()
+    background = ScriptedBackground(fault_at=frozenset({1, 2}))
+    renderer = make_renderer(ScriptedSegmenter(), background, stats=stats)
+    renderer.render(make_frame(0))
+    frame = make_frame(1)
+    expected = over(frame.image, (left_half(frame.image) == 1).astype(np.float32), background.given[0])
+    rendered = renderer.render(frame).image
+    renderer.render(make_frame(2))
+    clear = [column for column in range(SIZE.width) if abs(column - HALF) > 1]
+    assert np.array_equal(rendered[:, clear], expected[:, clear])
+    assert stats.snapshot().counters["failed_backgrounds"] == 2
+    assert caplog.text.count("the background failed") == 1
+
+
+@pytest.mark.parametrize("solid", [False, True])
+def test_background_that_fails_from_the_start_is_replaced_by_its_safe_picture(solid: bool) -> None:
+    background = ScriptedBackground(fault_at=frozenset({0}), solid=solid)
+    rendered = make_renderer(ScriptedSegmenter(), background).render(make_frame(0)).image
+    safe = background.safe_image(SIZE)
+    assert np.array_equal(rendered[:, HALF + 1 :], safe[:, HALF + 1 :])
+
+
+def test_background_of_the_live_room_is_not_shown_again_when_it_fails() -> None:
+    background = ScriptedBackground(fault_at=frozenset({1}), solid=True)
+    renderer = make_renderer(ScriptedSegmenter(), background)
+    renderer.render(make_frame(0))
+    rendered = renderer.render(make_frame(1)).image
+    assert (rendered[:, HALF + 1 :] == 77).all()
+
+
+def test_background_picture_of_another_size_is_not_used() -> None:
+    class Small(ScriptedBackground):
+        def image_for(self, frame: object, alpha: Alpha) -> Image:
+            return np.zeros((2, 2, 3), np.uint8)
+
+    background = Small()
+    rendered = make_renderer(ScriptedSegmenter(), background).render(make_frame()).image
+    assert np.array_equal(rendered[:, HALF + 1 :], background.safe_image(SIZE)[:, HALF + 1 :])
+
+
+def test_last_background_of_another_size_is_not_used() -> None:
+    background = ScriptedBackground(fault_at=frozenset({1}))
+    renderer = make_renderer(ScriptedSegmenter(), background)
+    renderer.render(make_frame(0))
+    size = Size(20, 8)
+    rendered = renderer.render(make_frame(1, size)).image
+    assert np.array_equal(rendered[:, 11:], background.safe_image(size)[:, 11:])
+
+
+def test_grey_is_shown_when_even_the_safe_picture_fails(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(ScriptedBackground):
+        def safe_image(self, size: Size) -> Image:
+            raise OSError("the file is gone")
+
+    renderer = make_renderer(raising(RuntimeError("gone")), Broken())
+    for index in range(3):
+        assert (renderer.render(make_frame(index)).image == LAST_RESORT_GREY).all()
+    assert caplog.text.count("safe picture failed") == 1
+
+
+def test_closing_closes_the_segmenter_and_every_background() -> None:
+    segmenter, first, second = ScriptedSegmenter(), ScriptedBackground(), ScriptedBackground()
+    make_renderer(segmenter, first, second).close()
+    assert (segmenter.closed, first.closed, second.closed) == (1, 1, 1)
