@@ -25,6 +25,7 @@ from fakes import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
 from streamer.controls import Controls
 from streamer.frames import Alpha, Frame, Image, Size
 from streamer.pipeline import Pipeline

@@ -54,9 +54,7 @@ def test_a_stop_is_remembered() -> None:
 
 def test_no_change_is_lost_between_threads() -> None:
     controls = Controls(1_000_000)
-    threads = [
-        threading.Thread(target=lambda: [controls.cycle_background() for _ in range(500)]) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: [controls.cycle_background() for _ in range(500)]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

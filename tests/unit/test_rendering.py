@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pytest
 from fakes import SIZE, ScriptedBackground, ScriptedSegmenter, left_half, make_frame
+
 from streamer.compositing import over
 from streamer.controls import Controls
 from streamer.errors import SegmentationError
@@ -142,7 +143,7 @@ def test_more_failures_in_a_row_than_allowed_end_in_an_error_with_the_cause() ->
     renderer = make_renderer(raising(cause), failures_allowed=2)
     renderer.render(make_frame(0))
     renderer.render(make_frame(1))
-    with pytest.raises(SegmentationError, match="3 frames in a row .* the card is gone") as caught:
+    with pytest.raises(SegmentationError, match=r"3 frames in a row .* the card is gone") as caught:
         renderer.render(make_frame(2))
     assert caught.value.__cause__ is cause
 
