@@ -213,6 +213,16 @@ def read_config(path: Path) -> TrainConfig:
     return config
 
 
+def left_out_rooms(config: TrainConfig, config_path: Path) -> set[str]:
+    """Names of the background pictures that are not used."""
+    if config.occupied is None:
+        return set()
+    path = config_path.parent / config.occupied
+    if not path.is_file():
+        raise DatasetError(f"{config_path}: occupied: {path} does not exist")
+    return set(path.read_text().split())
+
+
 def make_composer(config: TrainConfig, config_path: Path, data: Path) -> Composer:
     """Load every folder that the configuration names."""
     people = [
@@ -220,9 +230,7 @@ def make_composer(config: TrainConfig, config_path: Path, data: Path) -> Compose
         for group in config.people
     ]
     whole = [PairSet(load_pairs(data / group.folder, validation=False), group.share) for group in config.whole]
-    left_out = set()
-    if config.occupied:
-        left_out = set((config_path.parent / config.occupied).read_text().split())
+    left_out = left_out_rooms(config, config_path)
     rooms = [room for folder in config.backgrounds for room in load_backgrounds(data / folder, left_out)]
     return Composer(people, whole, rooms, empty_share=config.empty_share)
 

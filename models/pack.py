@@ -1,0 +1,74 @@
+"""A small copy of the training data, to carry to a machine with a GPU.
+
+::
+
+    python -m models.pack configs/train/compact.yaml --data DATA --out packed --side 360 --quality 85
+    python -m models.train configs/train/compact.yaml --data packed --out runs/gpu --minutes 9 --device cuda
+
+Only the folders that the configuration names are copied, pictures no larger than ``--side`` and as JPEG, masks as PNG.
+Background pictures that the configuration leaves out are not copied.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+
+from models.datasets import DatasetError, pictures_in
+from models.train import TrainConfig, left_out_rooms, read_config
+
+
+def pack(config: TrainConfig, config_path: Path, data: Path, out: Path, *, side_px: int, quality: int) -> int:
+    """Copy what ``config`` uses from ``data`` to ``out``; returns the bytes written."""
+    people = {group.folder for group in (*config.people, *config.whole)} | set(config.validation)
+    skipped = left_out_rooms(config, config_path)
+    jobs: list[tuple[Path, Path]] = []
+    for folder in sorted(people):
+        jobs += [(path, out / folder / "image" / f"{path.stem}.jpg") for path in pictures_in(data / folder / "image")]
+        for part in ("mask", "ignore"):
+            if (data / folder / part).is_dir():
+                jobs += [(path, out / folder / part / path.name) for path in pictures_in(data / folder / part)]
+    for folder in config.backgrounds:
+        pictures = [path for path in pictures_in(data / folder) if path.name not in skipped]
+        jobs += [(path, out / folder / f"{path.stem}.jpg") for path in pictures]
+    with ThreadPoolExecutor() as pool:
+        return sum(pool.map(lambda job: _copy(*job, side_px=side_px, quality=quality), jobs))
+
+
+def _copy(source: Path, target: Path, *, side_px: int, quality: int) -> int:
+    image = cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise DatasetError(f"{source} cannot be read as a picture")
+    scale = side_px / max(image.shape[:2])
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(target), image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return target.stat().st_size
+
+
+def main() -> int:
+    """The command line above."""
+    parser = argparse.ArgumentParser(prog="python -m models.pack", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--side", type=int, default=360, help="longest side of a picture, in pixels")
+    parser.add_argument("--quality", type=int, default=85, help="JPEG quality")
+    args = parser.parse_args()
+    try:
+        config = read_config(args.config)
+        size = pack(config, args.config, args.data, args.out, side_px=args.side, quality=args.quality)
+    except DatasetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{args.out}: {size / 2**20:.1f} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
