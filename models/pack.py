@@ -2,7 +2,7 @@
 
 ::
 
-    python -m models.pack configs/train/compact.yaml --data DATA --out packed --side 360 --quality 85
+    python -m models.pack configs/train/compact.yaml --data DATA --out packed
     python -m models.train configs/train/compact.yaml --data packed --out runs/gpu --minutes 9 --device cuda
 
 Only the folders that the configuration names are copied, pictures no larger than ``--side`` and as JPEG, masks as PNG.
@@ -47,7 +47,8 @@ def _copy(source: Path, target: Path, *, side_px: int, quality: int) -> int:
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     target.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(target), image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if target.suffix == ".jpg" else []
+    cv2.imwrite(str(target), image, options)
     return target.stat().st_size
 
 
@@ -57,8 +58,8 @@ def main() -> int:
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=360, help="longest side of a picture, in pixels")
-    parser.add_argument("--quality", type=int, default=85, help="JPEG quality")
+    parser.add_argument("--side", type=int, default=320, help="longest side of a picture, in pixels")
+    parser.add_argument("--quality", type=int, default=80, help="JPEG quality")
     args = parser.parse_args()
     try:
         config = read_config(args.config)
