@@ -18,7 +18,7 @@ SMALL_AREA_PX = 256 * 144
 """Colours are carried into the edge on a picture of about this many pixels: they vary slowly."""
 WIDE_PX, NARROW_PX = 10, 2
 """Half-widths of the two blurs on the small picture: far enough to reach certain pixels, near enough to be local."""
-FAINT = 1e-3
+FAINT = 1e-2
 """Weight, of 0..1, below which a window has seen too little to go by."""
 RIM_PX = 1
 """How far inside the matte, in pixels of the full picture, colours are still taken for mixed with the old room."""
@@ -74,16 +74,15 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
     height, width = alpha.shape
     levels = _levels(alpha)
     rim = np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), np.uint8)
-    inside, outside = cv2.erode(levels, rim), cv2.dilate(levels, rim)
-    edge = cv2.bitwise_and(cv2.compare(inside, 255, cv2.CMP_LT), levels)
-    where = np.flatnonzero(edge != 0)  # of booleans: several times as fast
+    inside = cv2.erode(levels, rim)
+    where = np.flatnonzero((inside < 255) & (levels > 0))
     if where.size == 0:
         return image
     scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
     size = Size(max(1, round(width * scale)), max(1, round(height * scale)))
     small = shrink(image, size).astype(np.float32)
     person = _carry(small, shrink(inside, size))
-    room = _carry(small, 255 - shrink(outside, size))
+    room = _carry(small, 255 - cv2.dilate(shrink(levels, size), rim))
     rows, columns = np.divmod(where, width)
     spots = (rows * size.height // height, columns * size.width // width)
     near, far = person[spots], room[spots]
@@ -97,8 +96,9 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
 
 def _carry(colours: _Colours, levels: _Levels) -> _Colours:
     """Spread the colours ``(h, w, 3)`` that have weight ``(h, w)``, 0..255, to where there is none, near ones first."""
-    weight = np.square(levels, dtype=np.float32)  # squared: a half certain colour is half the other side's
-    weight /= 255 * 255
+    weight = levels.astype(np.float32) / np.float32(255)
+    for _ in range(3):
+        weight *= weight  # to the 8th power: a colour that is half certain is half the other side's
     weighted = colours * weight[..., None]
     carried = colours
     for radius_px in (WIDE_PX, NARROW_PX):

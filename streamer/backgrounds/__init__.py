@@ -5,6 +5,7 @@ A background is given as one string, the *spec*: see ``FORMS``.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -83,7 +84,7 @@ def _parse(spec: str) -> _Spec:
 
 
 def _strength(text: str) -> int:
-    if not re.fullmatch(r"\d{1,3}", text) or int(text) not in STRENGTHS:
+    if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) not in STRENGTHS:
         raise ConfigError(f"blur strength '{text}' is not a whole number from {STRENGTHS[0]} to {STRENGTHS[-1]}")
     return int(text)
 
@@ -96,11 +97,11 @@ def _color(text: str) -> tuple[int, int, int]:
 
 
 def _file(spec: str) -> _Spec:
-    path = Path(spec).expanduser()
-    if not spec or not path.exists():
+    path = os.path.expanduser(spec)  # unlike pathlib, os.path takes any text without raising
+    if not os.path.exists(path):
         raise ConfigError(f"background '{spec}' is neither a known form nor a file: use {FORMS}")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ConfigError(f"background '{spec}' is not a file: use {FORMS}")
     from streamer.backgrounds.still import is_picture
 
-    return _Spec("picture" if is_picture(path) else "video", path=path)
+    return _Spec("picture" if is_picture(Path(path)) else "video", path=Path(path))

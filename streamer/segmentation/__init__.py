@@ -7,7 +7,8 @@ from pathlib import Path
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_network
 from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.segmentation.predictor import NetworkSegmenter
-from streamer.segmentation.runtimes import FASTEST_FIRST, TorchRuntime, open_cpu_runtime
+from streamer.segmentation.runtimes import FASTEST_FIRST, Runtime, TorchRuntime, open_cpu_runtime
+from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "open_segmenter"]
 
@@ -22,6 +23,7 @@ def open_segmenter(
     device: str = "auto",
     runtime: str = "auto",
     require_gpu: bool = False,
+    stats: Stats | None = None,
 ) -> NetworkSegmenter:
     """Load the network and what runs it.
 
@@ -31,6 +33,7 @@ def open_segmenter(
         device: one of ``DEVICES``; ``auto`` takes a GPU if torch can use one.
         runtime: one of ``RUNTIMES``; ``auto`` is torch on a GPU and the fastest that is installed on the CPU.
         require_gpu: never run on the CPU.
+        stats: where to note the times of ``network`` and ``refine``; None = nowhere.
 
     Raises:
         ConfigError: an unknown device or runtime, or two that do not go together.
@@ -50,8 +53,10 @@ def open_segmenter(
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
     if chosen == "cpu":
-        return NetworkSegmenter(model, network.config, open_cpu_runtime(runtime, network, find_onnx(model, weights)))
-    return NetworkSegmenter(model, network.config, TorchRuntime(network, chosen))
+        running: Runtime = open_cpu_runtime(runtime, network, find_onnx(model, weights))
+    else:
+        running = TorchRuntime(network, chosen)
+    return NetworkSegmenter(model, network.config, running, stats=stats)
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from streamer.frames import Alpha, Image, Size
 from streamer.scaling import shrink
 from streamer.segmentation.refine import Refiner
 from streamer.segmentation.runtimes import Runtime
+from streamer.stats import Stats
 
 AREA_SLACK = 1.07
 """The padded input may be this much larger than the network's usual area: admits 288x224 for 4:3."""
@@ -26,12 +29,14 @@ class NetworkSegmenter:
         model: its name, for people.
         config: the network's sizes.
         runtime: what runs the network.
+        stats: where to note the times of ``network`` and ``refine``; None = nowhere.
     """
 
-    def __init__(self, model: str, config: UNetConfig, runtime: Runtime) -> None:
+    def __init__(self, model: str, config: UNetConfig, runtime: Runtime, *, stats: Stats | None = None) -> None:
         self._model = model
         self._config = config
         self._runtime: Runtime | None = runtime
+        self._stats = stats
         self._refiner = Refiner()
         self._where = runtime.name
         self._picture: Size | None = None
@@ -57,14 +62,16 @@ class NetworkSegmenter:
         if picture != self._picture:
             self._picture, (self._content, self._input) = picture, input_size(picture, self._config)
         try:
-            small = self._runtime.alpha(prepare(image, self._content, self._input))
+            with self._time("network"):
+                small = self._runtime.alpha(prepare(image, self._content, self._input))
         except Exception as error:  # each runtime has its own exceptions; a frame without a matte is never shown
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
         low, high = float(small.min()), float(small.max())
         if not (low >= -OUT_OF_RANGE and high <= 1 + OUT_OF_RANGE):  # also false for NaN
             raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
-        return self._refiner.refine(image, small[: self._content.height, : self._content.width])
+        with self._time("refine"):
+            return self._refiner.refine(image, small[: self._content.height, : self._content.width])
 
     def reset(self) -> None:
         """Forget earlier frames: there is nothing to forget yet."""
@@ -72,6 +79,9 @@ class NetworkSegmenter:
     def close(self) -> None:
         """Release the runtime. May be called twice."""
         self._runtime = None
+
+    def _time(self, step: str) -> AbstractContextManager[None]:
+        return self._stats.time(step) if self._stats else nullcontext()
 
 
 def input_size(picture: Size, config: UNetConfig) -> tuple[Size, Size]:

@@ -7,6 +7,7 @@ ONNX Runtime 14 ms (11), OpenVINO 14 ms (11) in float32 and 8 ms (6) in bfloat16
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,6 +71,7 @@ class OnnxRuntime:
     def __init__(self, onnx: Path) -> None:
         import onnxruntime
 
+        onnxruntime.disable_telemetry_events()
         self.name = "CPU (onnxruntime)"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = spare_threads()
@@ -90,6 +92,8 @@ class OpenVinoRuntime:
     """OpenVINO on the CPU, compiled for the size at hand."""
 
     def __init__(self, onnx: Path) -> None:
+        # Importing OpenVINO reports that to its makers over the network, unless this package is missing.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino
 
         self.name = "CPU (openvino)"
@@ -146,7 +150,8 @@ def open_cpu_runtime(runtime: str, network: UNet, onnx: Path | None) -> Runtime:
         raise MissingExtra(f"runtime '{runtime}' is not installed: {INSTALL[runtime]}")
     if onnx is None:
         raise SegmentationError(
-            f"runtime '{runtime}' needs the network as ONNX: run python -m models.export first, or use --runtime torch"
+            f"runtime '{runtime}' needs the network as ONNX beside its weights, and not older: "
+            "run python -m models.export --weights NAME.safetensors --out NAME.onnx, or use --runtime torch"
         )
     openers: dict[str, Callable[[Path], Runtime]] = {"openvino": OpenVinoRuntime, "onnxruntime": OnnxRuntime}
     try:

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from streamer.backgrounds import open_background
+from streamer.backgrounds.video import AHEAD_FRAMES, AheadShots, Shot, VideoBackground
+from streamer.frames import Frame, Image, Size
+from streamer.interfaces import Background
+
+SIZE = Size(64, 48)
+NOBODY = np.zeros((48, 64), np.float32)
+WAIT_S = 20.0
+
+
+def write_video(path: Path, levels: list[int], *, pts: list[int] | None = None, size: Size = SIZE) -> Path:
+    """Plain grey frames, 10 a second unless ``pts`` (tenths of a second) says otherwise; lossless."""
+    with av.open(str(path), "w") as container:
+        codec, pixels = ("gif", "rgb8") if path.suffix == ".gif" else ("ffv1", "bgr0")
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = size.width, size.height, pixels
+        for index, level in enumerate(levels):
+            frame = av.VideoFrame.from_ndarray(np.full((size.height, size.width, 3), level, np.uint8), "rgb24")
+            frame.pts, frame.time_base = (pts[index] if pts else index), Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def frame_at(time_s: float, size: Size = SIZE) -> Frame:
+    return Frame(np.zeros((size.height, size.width, 3), np.uint8), 0, time_s, time_s)
+
+
+def levels_at(background: Background, times_s: list[float]) -> list[int]:
+    images = [background.image_for(frame_at(time_s), NOBODY) for time_s in times_s]
+    return [int(image[0, 0, 0]) for image in images if image is not None]
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[Path, bool], Background]]:
+    backgrounds: list[Background] = []
+
+    def open_one(path: Path, is_live: bool = False) -> Background:
+        backgrounds.append(open_background(str(path), size=SIZE, is_live=is_live))
+        return backgrounds[-1]
+
+    yield open_one
+    for background in backgrounds:
+        background.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "background-video"]
+
+
+def test_video_runs_by_the_time_of_the_frames_and_loops(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    background = opened(write_video(tmp_path / "steps.mkv", [10, 20, 30]))
+    times_s = [0.0, 0.04, 0.11, 0.19, 0.22, 0.31, 0.41, 0.51, 0.61, 0.99]
+    assert levels_at(background, times_s) == [10, 10, 20, 20, 30, 10, 20, 30, 10, 10]
+
+
+def test_time_counts_from_the_first_frame_shown(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    background = opened(write_video(tmp_path / "steps.mkv", [10, 20, 30]))
+    assert levels_at(background, [100.0, 100.11, 100.21]) == [10, 20, 30]
+
+
+def test_variable_frame_rate_is_kept(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    background = opened(write_video(tmp_path / "vfr.mkv", [10, 20, 30], pts=[0, 1, 8]))
+    assert levels_at(background, [0.0, 0.15, 0.5, 0.75, 0.81]) == [10, 20, 20, 20, 30]
+
+
+def test_same_frames_same_pictures(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    path = write_video(tmp_path / "steps.mkv", list(range(0, 250, 10)))
+    times_s = np.random.default_rng(0).uniform(0, 9, 50)
+    runs = [levels_at(opened(path), sorted(times_s.tolist())) for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) > 10
+
+
+def test_animated_gif_is_a_video(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    background = opened(write_video(tmp_path / "steps.gif", [0, 255]))
+    assert [level > 127 for level in levels_at(background, [0.0, 0.11, 0.21, 0.31])] == [False, True, False, True]
+
+
+def test_single_frame_stays(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    background = opened(write_video(tmp_path / "one.mkv", [70]))
+    assert levels_at(background, [0.0, 5.0, 5000.0]) == [70, 70, 70]
+
+
+def test_video_fills_the_frame_without_distortion(tmp_path: Path) -> None:
+    path = tmp_path / "disc.mkv"
+    disc = np.zeros((120, 320, 3), np.uint8)
+    cv2.circle(disc, (160, 60), 30, (255, 255, 255), -1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 120, "bgr0"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(disc, "rgb24")))
+        container.mux(stream.encode())
+    background = open_background(str(path), size=Size(90, 160), is_live=False)
+    inside = background.safe_image(Size(90, 160))[..., 0] > 127
+    background.close()
+    width, height = int(inside.any(axis=0).sum()), int(inside.any(axis=1).sum())
+    assert abs(width - 80) <= 2
+    assert abs(height - 80) <= 2
+
+
+def test_safe_picture_is_the_first_then_the_one_shown(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    background = opened(write_video(tmp_path / "steps.mkv", [10, 20, 30]))
+    assert background.safe_image(SIZE)[0, 0, 0] == 10
+    levels_at(background, [0.0, 0.21])
+    assert np.all(background.safe_image(Size(20, 30)) == 30)
+
+
+def test_truncated_video_loops_over_what_is_whole(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    path = write_video(tmp_path / "steps.mkv", [10, 20, 30, 40, 50, 60])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 7 // 10])
+    levels = levels_at(opened(path), [index / 10 + 0.01 for index in range(12)])
+    assert levels[:3] == [10, 20, 30]
+    assert levels.count(10) >= 2
+
+
+def test_live_video_never_waits_and_arrives(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    background = opened(write_video(tmp_path / "steps.mkv", [10, 20, 30]), True)
+    seen: list[int] = []
+    for tick in range(1_000_000):  # each call answers at once; the decoder's thread catches up in between
+        seen += levels_at(background, [tick * 1e-3])
+        if set(seen) == {10, 20, 30}:
+            break
+    assert set(seen) == {10, 20, 30}
+
+
+class Endless:
+    """A reader that gives picture after picture, and notes when it has been asked for more than fit the queue."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.ended = False
+        self.queue_is_full = threading.Event()
+
+    def frames(self) -> Iterator[tuple[float, int]]:
+        try:
+            while True:
+                self.given += 1
+                if self.given > AHEAD_FRAMES:
+                    self.queue_is_full.set()
+                yield self.given / 10, self.given
+        finally:
+            self.ended = True
+
+    def picture(self, level: int) -> Image:
+        return np.full((48, 64, 3), level, np.uint8)
+
+
+def test_live_decoder_stays_a_few_pictures_ahead_and_stops_when_told() -> None:
+    reader = Endless()
+    shots = AheadShots(reader)  # type: ignore[arg-type]
+    assert shots.due(0.0) is None
+    assert reader.queue_is_full.wait(WAIT_S)
+    shots.close()
+    shots.close()
+    assert reader.given <= AHEAD_FRAMES + 1
+    assert reader.ended
+    assert shots.due(1.0) is not None, "what was decoded is still there"
+
+
+def test_live_decoder_that_was_never_asked_starts_no_thread() -> None:
+    shots = AheadShots(Endless())  # type: ignore[arg-type]
+    shots.close()
+    assert shots.due(1.0) is None
+
+
+@pytest.mark.expects_error_log
+def test_live_decoder_that_fails_keeps_the_last_picture() -> None:
+    class Failing(Endless):
+        def picture(self, level: int) -> Image:
+            raise MemoryError("no room")
+
+    shots = AheadShots(Failing())  # type: ignore[arg-type]
+    background = VideoBackground(np.full((48, 64, 3), 9, np.uint8), shots, is_live=True)
+    assert levels_at(background, [0.0]) == [9]
+    shots._thread.join(WAIT_S)
+    assert levels_at(background, [50.0]) == [9]
+    background.close()
+
+
+class Script:
+    """Shots that become due only when a test puts them there."""
+
+    def __init__(self) -> None:
+        self.ready: list[Shot] = []
+
+    def due(self, now_s: float) -> Shot | None:
+        latest = None
+        while self.ready and self.ready[0].at_s <= now_s:
+            latest = self.ready.pop(0)
+        return latest
+
+    def close(self) -> None:
+        self.ready.clear()
+
+
+def test_live_video_that_fell_behind_plays_on_from_where_it_is() -> None:
+    pictures = [np.full((48, 64, 3), level, np.uint8) for level in range(60)]
+    script = Script()
+    background = VideoBackground(pictures[0], script, is_live=True)
+    assert levels_at(background, [0.0, 5.0]) == [0, 0]
+    script.ready = [Shot(0.1, pictures[1])]
+    assert levels_at(background, [5.0]) == [1]
+    script.ready = [Shot(0.2, pictures[2]), Shot(0.3, pictures[3])]
+    assert levels_at(background, [5.05, 5.11, 5.21]) == [1, 2, 3]

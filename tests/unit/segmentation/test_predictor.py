@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.unet import CLASSIC, COMPACT
+from streamer.errors import SegmentationError
+from streamer.frames import Alpha, Image, Size
+from streamer.segmentation.predictor import NetworkSegmenter, input_size, prepare
+from streamer.stats import Stats
+
+SIZES = [Size(1280, 720), Size(640, 480), Size(720, 1280), Size(641, 359), Size(320, 192), Size(500, 500), Size(97, 61)]
+
+
+class RedIsPerson:
+    """A runtime whose alpha is the red channel."""
+
+    name = "CPU (red)"
+
+    def alpha(self, batch: NDArray[np.float32]) -> Alpha:
+        return batch[0, 0].copy()
+
+
+class Broken:
+    name = "CPU (broken)"
+
+    def __init__(self, result: Alpha | Exception) -> None:
+        self._result = result
+
+    def alpha(self, batch: NDArray[np.float32]) -> Alpha:
+        if isinstance(self._result, Exception):
+            raise self._result
+        return np.broadcast_to(self._result, batch.shape[2:])
+
+
+def red_rectangle(size: Size) -> tuple[Image, Alpha]:
+    truth = np.zeros((size.height, size.width), np.float32)
+    truth[size.height // 4 :, size.width // 3 : -size.width // 4] = 1
+    image = np.full((size.height, size.width, 3), (0, 40, 40), np.uint8)
+    image[truth == 1] = (255, 40, 40)
+    return image, truth
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_alpha_lies_where_the_person_is_at_any_size_and_aspect(size: Size) -> None:
+    image, truth = red_rectangle(size)
+    alpha = NetworkSegmenter("compact", COMPACT, RedIsPerson()).segment(image)
+    assert alpha.shape == truth.shape
+    assert alpha.dtype == np.float32
+    assert np.abs(alpha - truth).mean() < 0.01
+
+
+@pytest.mark.parametrize("config", [COMPACT, CLASSIC], ids=["compact", "classic"])
+@given(width=st.integers(1, 4000), height=st.integers(1, 4000))
+def test_network_input_keeps_aspect_and_area(config: object, width: int, height: int) -> None:
+    assert config in (COMPACT, CLASSIC)
+    unet = COMPACT if config is COMPACT else CLASSIC
+    content, padded = input_size(Size(width, height), unet)
+    assert padded.width % unet.multiple_px == padded.height % unet.multiple_px == 0
+    assert content.width <= padded.width < content.width + unet.multiple_px
+    assert content.height <= padded.height < content.height + unet.multiple_px
+    assert padded.width * padded.height <= 1.07 * unet.input_area_px
+    if 0.4 < width / height < 2.5:
+        assert content.width * content.height > 0.6 * unet.input_area_px
+        assert abs(content.width / content.height / (width / height) - 1) < 0.02
+
+
+def test_sixteen_to_nine_is_matted_at_320x180_padded_to_192() -> None:
+    assert input_size(Size(1920, 1080), COMPACT) == (Size(320, 180), Size(320, 192))
+
+
+def test_padding_repeats_the_lower_edge() -> None:
+    image = np.zeros((180, 320, 3), np.uint8)
+    image[-1] = (255, 0, 0)
+    batch = prepare(image, Size(320, 180), Size(320, 192))
+    assert batch.shape == (1, 3, 192, 320)
+    assert np.allclose(batch[0, 0, 179:], 1)
+    assert np.all(batch[0, 1:] == 0)
+
+
+@pytest.mark.parametrize("spoilt", [np.nan, np.inf, 3.0, -0.5])
+def test_unusable_alpha_is_refused(spoilt: float) -> None:
+    segmenter = NetworkSegmenter("compact", COMPACT, Broken(np.float32([[spoilt]])))
+    with pytest.raises(SegmentationError, match="unusable"):
+        segmenter.segment(np.zeros((90, 160, 3), np.uint8))
+
+
+def test_one_nan_among_good_values_is_refused() -> None:
+    alpha = np.full((192, 320), 0.5, np.float32)
+    alpha[50, 60] = np.nan
+    with pytest.raises(SegmentationError, match="unusable"):
+        NetworkSegmenter("compact", COMPACT, Broken(alpha)).segment(np.zeros((90, 160, 3), np.uint8))
+
+
+def test_failure_of_the_runtime_is_one_line() -> None:
+    segmenter = NetworkSegmenter("compact", COMPACT, Broken(RuntimeError("out of memory\nstack...")))
+    with pytest.raises(SegmentationError, match=r"^the matte failed on CPU \(broken\): out of memory$"):
+        segmenter.segment(np.zeros((90, 160, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((9, 16), np.uint8),
+        np.zeros((9, 16, 4), np.uint8),
+        np.zeros((9, 16, 3), np.float32),
+        np.zeros((0, 16, 3), np.uint8),
+    ],
+    ids=["grey", "rgba", "float", "empty"],
+)
+def test_what_is_no_rgb_picture_is_refused(image: Image) -> None:
+    with pytest.raises(SegmentationError, match="uint8 RGB"):
+        NetworkSegmenter("compact", COMPACT, RedIsPerson()).segment(image)
+
+
+def test_description_says_what_runs() -> None:
+    segmenter = NetworkSegmenter("compact", COMPACT, RedIsPerson())
+    assert segmenter.description == "compact on CPU (red)"
+    segmenter.segment(np.zeros((720, 1280, 3), np.uint8))
+    assert segmenter.description == "compact 320x192 on CPU (red)"
+
+
+def test_times_of_network_and_refinement_are_noted() -> None:
+    stats = Stats()
+    NetworkSegmenter("compact", COMPACT, RedIsPerson(), stats=stats).segment(np.zeros((90, 160, 3), np.uint8))
+    assert {name: stage.count for name, stage in stats.snapshot().stages.items()} == {"network": 1, "refine": 1}
+
+
+def test_closed_segmenter_says_so() -> None:
+    segmenter = NetworkSegmenter("compact", COMPACT, RedIsPerson())
+    segmenter.close()
+    segmenter.close()
+    with pytest.raises(SegmentationError, match="closed"):
+        segmenter.segment(np.zeros((90, 160, 3), np.uint8))

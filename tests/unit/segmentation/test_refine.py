@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.frames import Alpha, Image
+from streamer.segmentation.refine import Refiner, drop_islands, stretch_contrast
+
+WIDTH, HEIGHT, FACTOR = 320, 192, 4
+
+
+def room_with_disc(person: int = 190, room: int = 60) -> tuple[Image, Alpha]:
+    """A bright disc on a dark room, with its true matte."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    distance = np.hypot(rows - HEIGHT / 2, columns - WIDTH / 2)
+    alpha = np.clip(60.5 - distance, 0, 1).astype(np.float32)
+    grey = np.rint(room + alpha * (person - room)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2), alpha
+
+
+def small_and_blurred(alpha: Alpha) -> Alpha:
+    """What a network gives: a quarter of the size, with an edge several pixels wide."""
+    blurred = cv2.GaussianBlur(alpha, (0, 0), 3)
+    return cv2.resize(blurred, (WIDTH // FACTOR, HEIGHT // FACTOR), interpolation=cv2.INTER_AREA)
+
+
+def test_refined_edge_follows_the_picture_closer_than_bilinear_upsampling() -> None:
+    image, truth = room_with_disc()
+    small = small_and_blurred(truth)
+    plain = stretch_contrast(cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), 0.3)
+    refined = Refiner().refine(image, small)
+    assert np.abs(refined - truth).mean() < 0.5 * np.abs(plain - truth).mean()
+
+
+def test_edge_is_moved_to_the_pictures_edge_when_the_network_is_a_little_off() -> None:
+    image, truth = room_with_disc()
+    shifted = np.roll(truth, 3, axis=1)
+    refined = Refiner().refine(image, small_and_blurred(shifted))
+    assert np.abs(refined - truth).mean() < 0.5 * np.abs(shifted - truth).mean()
+
+
+def test_no_veil_further_than_three_pixels_outside_the_edge_and_no_hole_inside() -> None:
+    image, truth = room_with_disc()
+    textured = image.astype(np.int16) + np.random.default_rng(0).integers(-12, 13, image.shape)
+    refined = Refiner().refine(np.clip(textured, 0, 255).astype(np.uint8), small_and_blurred(truth))
+    near = np.ones((7, 7), np.uint8)
+    room = cv2.dilate(truth, near) == 0
+    torso = cv2.erode(truth, near) == 1
+    assert np.all(refined[room] == 0)
+    assert np.all(refined[torso] == 1)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_what_is_certain_stays_exact_on_any_texture(value: float) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    refined = Refiner().refine(image, np.full((18, 32), value, np.float32))
+    assert np.all(refined == value)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_alpha_of_any_size_is_within_zero_and_one(h: int, w: int, small_h: int, small_w: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    image = random.integers(0, 256, (h, w, 3), dtype=np.uint8)
+    refined = Refiner().refine(image, random.random((small_h, small_w), dtype=np.float32))
+    assert refined.dtype == np.float32
+    assert refined.shape == (h, w)
+    assert refined.min() >= 0
+    assert refined.max() <= 1
+
+
+def test_an_alpha_is_not_changed_by_the_frame_after_it() -> None:
+    image, truth = room_with_disc()
+    refiner = Refiner()
+    first = refiner.refine(image, small_and_blurred(truth))
+    kept = first.copy()
+    refiner.refine(255 - image, 1 - small_and_blurred(truth))
+    assert np.array_equal(first, kept)
+
+
+def test_one_refiner_takes_frames_of_changing_size() -> None:
+    image, truth = room_with_disc()
+    refiner = Refiner()
+    once = refiner.refine(image, small_and_blurred(truth))
+    refiner.refine(image[:100, :50], small_and_blurred(truth)[:20, :10])
+    assert np.array_equal(refiner.refine(image, small_and_blurred(truth)), once)
+
+
+def test_small_islands_are_dropped_and_large_ones_kept() -> None:
+    alpha = np.zeros((100, 100), np.float32)
+    alpha[10:60, 10:60] = 1
+    alpha[80:83, 80:83] = 0.7
+    kept = drop_islands(alpha, 0.01)
+    assert np.array_equal(kept[:70], alpha[:70])
+    assert np.all(kept[70:] == 0)
+    assert np.array_equal(drop_islands(alpha, 0.0005), alpha)
+
+
+def test_contrast_is_stretched_about_the_middle() -> None:
+    alpha = np.array([[0.0, 0.3, 0.5, 0.6, 0.7, 1.0]], np.float32)
+    assert np.allclose(stretch_contrast(alpha, 0.3), [[0, 0, 0.5, 0.75, 1, 1]], atol=1e-6)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.frames import Size
+from streamer.scaling import cover, shrink
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 90), st.integers(1, 90))
+def test_cover_and_shrink_answer_any_size(width: int, height: int, to_width: int, to_height: int) -> None:
+    picture = np.full((height, width, 3), (10, 20, 30), np.uint8)
+    for scaled in (cover(picture, Size(to_width, to_height)), shrink(picture, Size(to_width, to_height))):
+        assert scaled.shape == (to_height, to_width, 3)
+        assert np.all(scaled == (10, 20, 30))
+
+
+@pytest.mark.parametrize("size", [Size(160, 90), Size(90, 160), Size(300, 300), Size(1000, 400)])
+def test_cover_does_not_distort(size: Size) -> None:
+    disc = np.zeros((200, 300, 3), np.uint8)
+    rows, columns = np.ogrid[:200, :300]
+    disc[(rows - 100) ** 2 + (columns - 150) ** 2 < 40**2] = 255
+    inside = cover(disc, size)[..., 0] > 127
+    height, width = inside.any(axis=1).sum(), inside.any(axis=0).sum()
+    assert abs(int(height) - int(width)) <= 2
+
+
+def test_shrinking_a_fine_pattern_gives_its_mean_not_an_alias() -> None:
+    stripes = np.zeros((256, 256), np.float32)
+    stripes[:, ::2] = 1
+    assert np.abs(shrink(stripes, Size(64, 64)) - 0.5).max() < 0.01
