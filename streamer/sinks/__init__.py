@@ -1,1 +1,87 @@
+"""Where rendered frames go. ``open_sink`` finds the right sink for what the user wrote."""
 
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamer.errors import ConfigError
+from streamer.interfaces import Sink, SourceInfo
+from streamer.picture_names import SUFFIXES, is_pattern, is_picture
+
+if TYPE_CHECKING:
+    from streamer.sinks.encoders import Encoding
+
+__all__ = ["VIDEO_SUFFIXES", "open_sink"]
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
+DEVICE = re.compile(r"/dev/video\d+")
+
+
+def open_sink(
+    spec: str,
+    info: SourceInfo,
+    *,
+    encoding: Encoding,
+    has_alpha: bool,
+    on_key: Callable[[str], None] | None = None,
+    hud: Callable[[], list[str]] | None = None,
+) -> Sink:
+    """Open what the user named.
+
+    Args:
+        spec: a video (``.mp4 .mov .mkv .webm``), numbered pictures (``dir/%06d.png``), one picture for a still,
+            ``preview`` (a window), ``virtual`` or ``/dev/videoN`` (a virtual camera), ``null``.
+        info: of the source: size, rate, and what a video file takes over.
+        encoding: for a video file.
+        has_alpha: the frames will be RGBA.
+        on_key: told ``q``, ``b`` or ``m`` when pressed in the window.
+        hud: further lines for the window.
+
+    Raises:
+        ConfigError: ``spec`` is of an unknown kind, or cannot hold what will be written.
+        SinkError: it cannot be opened.
+        MissingExtra: ``virtual`` needs a package that is not installed.
+    """
+    path = Path(spec)
+    if spec == "null":
+        from streamer.sinks.null import NullSink
+
+        return NullSink()
+    if spec == "preview":
+        from streamer.sinks.preview import PreviewSink
+
+        return PreviewSink(info.size, on_key=on_key, hud=hud)
+    if spec == "virtual" or DEVICE.fullmatch(spec):
+        from streamer.sinks.virtual_camera import VirtualCameraSink
+
+        return VirtualCameraSink(info.size, info.fps, device=None if spec == "virtual" else spec)
+    if path.is_dir() or spec.endswith(("/", "\\")):
+        raise ConfigError(
+            f"{spec} is a folder; name what to write in it, such as {path / '%06d.png'} or {path / 'out.mp4'}"
+        )
+    if is_pattern(spec):
+        from streamer.sinks.pictures import SequenceSink
+
+        return SequenceSink(spec, has_alpha=has_alpha)
+    if is_picture(path):
+        return _open_picture(path, info, has_alpha)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        from streamer.sinks.video_file import VideoFileSink
+
+        return VideoFileSink(path, info, encoding, has_alpha=has_alpha)
+    raise ConfigError(
+        f"{spec!r} is no output: use a video ({' '.join(VIDEO_SUFFIXES)}), pictures such as out/%06d.png "
+        f"({' '.join(SUFFIXES)}), preview, virtual, or null"
+    )
+
+
+def _open_picture(path: Path, info: SourceInfo, has_alpha: bool) -> Sink:
+    from streamer.sinks.pictures import PictureSink
+
+    if not info.is_still and info.frame_count != 1:
+        numbered = path.with_name(f"{path.stem}_%06d{path.suffix}")
+        raise ConfigError(f"{path} is one picture, but {info.name} is a video; write numbered ones to {numbered}")
+    return PictureSink(path, has_alpha=has_alpha)

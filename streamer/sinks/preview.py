@@ -1,0 +1,184 @@
+"""A window that shows the frames, through OpenCV."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from streamer.errors import SinkError
+from streamer.frames import Frame, Image, Size
+from streamer.sinks.flatten import checkerboard, flat_rgb
+
+TITLE = "Backlot"
+LARGEST = Size(1280, 720)
+"""The window opens no larger than this; it can be made larger."""
+KEYS = {ord("q"): "q", ord("b"): "b", ord("h"): "h", ord("m"): "m", 27: "q"}
+"""Key codes to what they mean; 27 is Escape."""
+RATE_FRAMES = 30
+"""The rate shown is that of so many last frames."""
+
+
+class PreviewSink:
+    """A resizable window with a few lines of figures in its corner.
+
+    Keys ``q`` (Escape and closing the window too), ``b`` and ``m`` are handed on; ``h`` shows and hides the figures.
+
+    Args:
+        size: of the frames.
+        on_key: told ``q``, ``b`` or ``m``; called on the thread that writes.
+        hud: further lines to show, such as the device.
+        clock: the time in seconds.
+
+    Raises:
+        SinkError: there is no display, or OpenCV has no windows.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        on_key: Callable[[str], None] | None = None,
+        hud: Callable[[], list[str]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._on_key = on_key
+        self._hud = hud
+        self._clock = clock
+        self._shows_hud = True
+        self._is_open = False
+        self._board: Image | None = None
+        self._written_at_s: deque[float] = deque(maxlen=RATE_FRAMES)
+        check_display()
+        scale = min(1.0, LARGEST.width / size.width, LARGEST.height / size.height)
+        try:
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            cv2.resizeWindow(TITLE, max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+        except cv2.error as error:
+            raise SinkError(_no_windows(error)) from None
+        self._is_open = True
+
+    def write(self, frame: Frame) -> None:
+        """Show a frame; RGBA lies on a checkerboard. Without effect once the user has closed the window."""
+        if not self._is_open:
+            return
+        now_s = self._clock()
+        self._written_at_s.append(now_s)
+        image = flat_rgb(frame.image, self._behind(frame))
+        if self._shows_hud:
+            image = with_lines(image, self._lines(now_s - frame.captured_at_s))
+        try:
+            cv2.imshow(TITLE, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        except cv2.error as error:
+            raise SinkError(_no_windows(error)) from None
+        self.idle()
+
+    def idle(self) -> None:
+        """Handle keys and the window's own events; call it some 30 times a second while no frame comes."""
+        if not self._is_open:
+            return
+        try:
+            key = cv2.waitKey(1)
+            is_visible = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error as error:
+            raise SinkError(_no_windows(error)) from None
+        if not is_visible and self._written_at_s:
+            self._is_open = False  # showing another frame would open the window again
+            self._press("q")
+        elif key >= 0:
+            self._press(KEYS.get(key & 0xFF) or KEYS.get(ord(chr(key & 0xFF).lower()), ""))
+
+    def close(self) -> None:
+        """Close the window. May be called twice."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            cv2.destroyWindow(TITLE)
+            cv2.waitKey(1)  # it goes only when events are handled
+        except cv2.error as error:
+            raise SinkError(_no_windows(error)) from None
+
+    def abort(self) -> None:
+        """As ``close``: a window leaves nothing behind."""
+        self.close()
+
+    def _press(self, key: str) -> None:
+        if key == "h":
+            self._shows_hud = not self._shows_hud
+        elif key and self._on_key is not None:
+            self._on_key(key)
+
+    def _behind(self, frame: Frame) -> Image | int:
+        if frame.image.ndim != 3 or frame.image.shape[2] != 4:
+            return 0
+        shape = (frame.size.height, frame.size.width, 3)
+        if self._board is None or self._board.shape != shape:
+            self._board = checkerboard(frame.size.height, frame.size.width)
+        return self._board
+
+    def _lines(self, latency_s: float) -> list[str]:
+        times = self._written_at_s
+        passed_s = times[-1] - times[0]
+        rate = f"{(len(times) - 1) / passed_s:.1f} fps" if passed_s > 0 else "- fps"
+        return [f"{rate}   {1000 * latency_s:.0f} ms", *(self._hud() if self._hud is not None else [])]
+
+
+def with_lines(image: Image, lines: list[str]) -> Image:
+    """A copy of an RGB picture with text on a darkened patch in its upper left corner."""
+    copy = image.copy()
+    scale = min(2.0, max(0.45, image.shape[0] / 1100))
+    step_px = round(34 * scale)
+    width_px = max(cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] for line in lines) + step_px
+    patch = copy[: step_px * len(lines) + step_px // 2, :width_px]
+    np.copyto(patch, patch // 5 * 2)
+    for row, line in enumerate(lines):
+        at = (step_px // 2, step_px * (row + 1) - step_px // 5)
+        cv2.putText(copy, line, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (235, 235, 235), 1, cv2.LINE_AA)
+    return copy
+
+
+def check_display() -> None:
+    """Raise ``SinkError`` where a window cannot open: there OpenCV's Qt ends the whole program instead of failing."""
+    if not sys.platform.startswith("linux"):
+        return
+    display = os.environ.get("DISPLAY", "")
+    if not display:
+        wayland = " (OpenCV's windows need X; on Wayland install Xwayland)" if os.environ.get("WAYLAND_DISPLAY") else ""
+        raise SinkError(f"no display for a preview window: DISPLAY is not set{wayland}; write to a file instead")
+    if not _answers(display):
+        raise SinkError(
+            f"no display for a preview window: nothing answers at DISPLAY={display}; write to a file instead"
+        )
+
+
+def _answers(display: str) -> bool:
+    """Whether an X server listens: ``:0`` and ``unix:0`` are local, ``host:0`` is TCP port 6000."""
+    host, _, rest = display.rpartition(":")
+    number = rest.partition(".")[0]
+    if not number.isdigit():
+        return False
+    path = f"/tmp/.X11-unix/X{number}"
+    local: list[tuple[int, str | tuple[str, int]]] = [(socket.AF_UNIX, path), (socket.AF_UNIX, "\0" + path)]
+    targets = local if host in ("", "unix") else [(socket.AF_INET, (host, 6000 + int(number)))]
+    for family, address in targets:
+        with socket.socket(family, socket.SOCK_STREAM) as connection:
+            connection.settimeout(3.0)
+            try:
+                connection.connect(address)
+            except OSError:
+                continue
+            return True
+    return False
+
+
+def _no_windows(error: cv2.error) -> str:
+    if "implement" in str(error):
+        return "this OpenCV has no windows: pip uninstall opencv-python-headless, then pip install opencv-python"
+    return f"the preview window failed: {error.err or error}"

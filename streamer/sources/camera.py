@@ -1,0 +1,254 @@
+"""Cameras, through OpenCV."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from streamer.errors import SourceError
+from streamer.frames import Frame, Image, Size
+from streamer.interfaces import SourceInfo
+from streamer.sources.live import NewestFrames
+
+logger = logging.getLogger(__name__)
+
+SILENCE_S = 5.0
+"""After how long without a picture the camera is given up."""
+RETRY_S = 0.02
+"""Pause after a read that failed: some drivers fail at once, and a few times while they start."""
+HD_HEIGHT_PX = 720
+"""From here on USB 2 has no room for 30 raw pictures a second (YUYV at 1280x720 gives 10): ask for MJPG."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRequest:
+    """What to ask the camera for; None = whatever it prefers. Drivers answer with the nearest they have."""
+
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    fourcc: str | None = None
+    """Four letters: ``MJPG``, ``YUYV``..."""
+
+    def __str__(self) -> str:
+        return describe(self.width, self.height, self.fps, self.fourcc)
+
+
+class Capture(Protocol):
+    """The part of ``cv2.VideoCapture`` that is used here; tests put a scripted one in its place."""
+
+    def isOpened(self) -> bool: ...  # noqa: N802 - OpenCV's name
+    def read(self) -> tuple[bool, np.ndarray | None]: ...
+    def set(self, prop: int, value: float) -> bool: ...
+    def get(self, prop: int) -> float: ...
+    def release(self) -> None: ...
+
+
+class CameraSource:
+    """A camera: live, the newest frame wins.
+
+    Opening takes a first picture, because drivers report sizes that they do not deliver.
+
+    Args:
+        device: index, or a device path such as ``/dev/video2``.
+        request: what to ask for.
+        timeout_s: after how long without a picture the camera has failed.
+        open_capture: what opens the device, for tests.
+
+    Raises:
+        SourceError: there is no such camera, it may not be used, or it gives no picture.
+    """
+
+    def __init__(
+        self,
+        device: int | str,
+        request: CameraRequest | None = None,
+        *,
+        timeout_s: float = SILENCE_S,
+        open_capture: Callable[[int | str, int], Capture] | None = None,
+    ) -> None:
+        asked = request or CameraRequest()
+        name = f"camera {device}"
+        if open_capture is None:
+            check_device(device)
+        with opencv_silenced():
+            capture = _open(device, open_capture or _opencv_capture)
+            try:
+                _ask(capture, asked)
+                first = _first_picture(capture, name, timeout_s)
+            except BaseException:
+                capture.release()
+                raise
+        self._capture = capture
+        self._timeout_s = timeout_s
+        self._name = name
+        size = Size(first.shape[1], first.shape[0])
+        self.given = _given(capture, size)
+        """What the camera really gives."""
+        _report(name, asked, self.given)
+        fps = Fraction(self.given.fps or asked.fps or 30.0).limit_denominator(1001)
+        self.info = SourceInfo(name=name, size=size, fps=fps, is_live=True)
+        self._frames = NewestFrames(name, size, self._read, capture.release, timeout_s=timeout_s)
+
+    @property
+    def bad_frames(self) -> int:
+        """Always 0: a camera drops what it cannot deliver."""
+        return 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the newest frame each time; ``pts_s`` counts from the first one."""
+        return iter(self._frames)
+
+    def close(self) -> None:
+        """Give the camera back; a read that hangs gives it back when it returns. May be called twice."""
+        self._frames.close()
+
+    def _read(self) -> Image:
+        return _picture(self._capture, self._name, self._timeout_s)
+
+
+@contextmanager
+def opencv_silenced() -> Iterator[None]:
+    """Keep OpenCV's own warnings off stderr; failures are told by the exceptions here."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+def describe(width: int | None, height: int | None, fps: float | None, fourcc: str | None) -> str:
+    """For people: ``1280x720, 30 fps, MJPG``; what is not known is left out."""
+    parts = []
+    if width or height:
+        parts.append(f"{width or '?'}x{height or '?'}")
+    if fps:
+        parts.append(f"{fps:g} fps")
+    if fourcc:
+        parts.append(fourcc)
+    return ", ".join(parts) or "its defaults"
+
+
+def check_device(device: int | str) -> None:
+    """Say more than OpenCV does about a camera that cannot be opened; only Linux shows its cameras as files."""
+    if not sys.platform.startswith("linux"):
+        return
+    path = f"/dev/video{device}" if isinstance(device, int) else device
+    if not os.path.exists(path):
+        raise SourceError(f"camera {device} does not exist: there is no {path}; `streamer devices` lists the cameras")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise SourceError(
+            f"camera {device}: no permission to open {path}; run `sudo usermod -aG video $USER`, log in again"
+        )
+
+
+def backends() -> Sequence[int]:
+    """OpenCV's ways to the camera on this system, the best first."""
+    if sys.platform.startswith("linux"):
+        return (cv2.CAP_V4L2,)
+    if sys.platform == "darwin":
+        return (cv2.CAP_AVFOUNDATION,)
+    if sys.platform == "win32":
+        return (cv2.CAP_DSHOW, cv2.CAP_MSMF)  # DirectShow opens at once and knows MJPG; some cameras only do the other
+    return (cv2.CAP_ANY,)
+
+
+def _opencv_capture(device: int | str, backend: int) -> Capture:
+    capture: Capture = cv2.VideoCapture(device, backend)
+    return capture
+
+
+def _open(device: int | str, open_capture: Callable[[int | str, int], Capture]) -> Capture:
+    for backend in backends():
+        try:
+            capture = open_capture(device, backend)
+        except cv2.error:
+            continue
+        if capture.isOpened():
+            return capture
+        capture.release()
+    raise SourceError(
+        f"camera {device} cannot be opened: it does not exist or another program uses it; `streamer devices` lists the "
+        "cameras"
+    )
+
+
+def _ask(capture: Capture, asked: CameraRequest) -> None:
+    """The format goes first: drivers offer other sizes and rates with each."""
+    fourcc = asked.fourcc
+    is_hd = (asked.height or 0) >= HD_HEIGHT_PX or (asked.width or 0) >= HD_HEIGHT_PX * 16 // 9
+    if fourcc is None and is_hd and sys.platform.startswith("linux"):
+        fourcc = "MJPG"
+    if fourcc is not None:
+        if len(fourcc) != 4:
+            raise SourceError(f"a camera format has four letters, such as MJPG, not {fourcc!r}")
+        capture.set(cv2.CAP_PROP_FOURCC, float(cv2.VideoWriter.fourcc(*fourcc)))
+    if asked.width is not None:
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, float(asked.width))
+    if asked.height is not None:
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, float(asked.height))
+    if asked.fps is not None:
+        capture.set(cv2.CAP_PROP_FPS, asked.fps)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1.0)  # a queue in the driver is latency
+
+
+def _given(capture: Capture, size: Size) -> CameraRequest:
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    letters = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24)) if code > 0 else ""
+    given = CameraRequest(size.width, size.height)
+    if 1 <= fps <= 1000:  # some drivers answer 0, -1 or 1e7
+        given = replace(given, fps=fps)
+    if letters.isprintable() and letters.strip():
+        given = replace(given, fourcc=letters.strip())
+    return given
+
+
+def _report(name: str, asked: CameraRequest, given: CameraRequest) -> None:
+    logger.info("%s: asked for %s; got %s", name, asked, given)
+
+
+def _first_picture(capture: Capture, name: str, timeout_s: float) -> Image:
+    try:
+        return _picture(capture, name, timeout_s)
+    except SourceError:
+        raise SourceError(
+            f"{name} opens but gives no picture: another program may be using it; close it, or choose another camera "
+            "(`streamer devices` lists them)"
+        ) from None
+
+
+def _picture(capture: Capture, name: str, timeout_s: float) -> Image:
+    """The next picture as RGB, after as many failed reads as fit into ``timeout_s``."""
+    give_up_at_s = time.monotonic() + timeout_s
+    while True:
+        try:
+            ok, bgr = capture.read()
+        except cv2.error:  # a damaged MJPG picture, or the device is gone
+            ok, bgr = False, None
+        if ok and bgr is not None and bgr.size:
+            return _to_rgb(bgr)
+        if time.monotonic() >= give_up_at_s:
+            raise SourceError(f"{name} stopped giving pictures: it was unplugged, or another program took it")
+        time.sleep(RETRY_S)
+
+
+def _to_rgb(picture: np.ndarray) -> Image:
+    if picture.dtype != np.uint8:  # 10- to 16-bit infrared and depth cameras
+        picture = cv2.convertScaleAbs(picture, alpha=1 / 256)
+    if picture.ndim == 2 or picture.shape[2] == 1:
+        return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+    if picture.shape[2] == 4:
+        return cv2.cvtColor(picture, cv2.COLOR_BGRA2RGB)
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
