@@ -14,7 +14,7 @@ import numpy as np
 
 from streamer.compositing import estimate_foreground, over, with_alpha
 from streamer.controls import Controls
-from streamer.errors import SegmentationError
+from streamer.errors import SegmentationError, StreamerError
 from streamer.frames import Alpha, Frame, Image, Size
 from streamer.interfaces import Background, Segmenter
 from streamer.stats import Stats
@@ -220,4 +220,7 @@ def _grey(alpha: Alpha) -> Image:
 
 def _cause(error: Exception) -> str:
     """An error in one line."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = str(error).strip().splitlines()
+    if isinstance(error, StreamerError) and text:
+        return text[0]  # made for people already
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
