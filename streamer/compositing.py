@@ -20,8 +20,10 @@ WIDE_PX, NARROW_PX = 10, 2
 """Half-widths of the two blurs on the small picture: far enough to reach certain pixels, near enough to be local."""
 FAINT = 1e-2
 """Weight, of 0..1, below which a window has seen too little to go by."""
-RIM_PX = 1
-"""How far inside the matte, in pixels of the full picture, colours are still taken for mixed with the old room."""
+RIM = 1 / 360
+"""How far inside the matte a colour may still be tinted by the old room, as a share of the picture's shorter side."""
+INDISTINCT = 400.0
+"""Squared distance of person's and room's colours below which they are hardly told apart, and left alone."""
 
 
 def over(foreground: Image, alpha: Alpha, background: Image) -> Image:
@@ -59,22 +61,24 @@ def _levels(alpha: Alpha) -> _Levels:
 def estimate_foreground(image: Image, alpha: Alpha) -> Image:
     """The person's own colours, without the old room that shines through at the edges.
 
-    Blur-fusion (arXiv 2006.14970): the certain colours of person and room are carried into the edge by blurs weighted
-    with the alpha; what the mixture of the two does not explain is given to the person in proportion to alpha. The
-    blurs run on a smaller picture, and only pixels of the edge are changed.
+    As in blur-fusion (arXiv 2006.14970), certain colours of person and room are carried into the edge by blurs weighted
+    with the alpha, on a smaller picture. How much of the room is in a pixel is then read off its own colour, by where
+    it lies between the two, and taken out: the alpha alone would miss the pixels just inside the edge that the camera's
+    optics and the video's coarse chroma have mixed.
 
     Args:
         image: RGB uint8 ``(h, w, 3)``.
         alpha: float32 ``(h, w)`` in [0, 1], the matte of this very picture.
 
     Returns:
-        RGB uint8 ``(h, w, 3)``, equal to ``image`` where the alpha is 0 and deeper than ``RIM_PX`` inside the person;
+        RGB uint8 ``(h, w, 3)``, equal to ``image`` where the alpha is 0 and further than ``rim_px`` inside the person;
         ``image`` itself when the alpha is nowhere in between.
     """
     height, width = alpha.shape
     levels = _levels(alpha)
-    rim = np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), np.uint8)
-    inside = cv2.erode(levels, rim)
+    side = 2 * rim_px(Size(width, height)) + 1
+    window = np.ones((side, side), np.uint8)
+    inside = cv2.erode(levels, window)
     where = np.flatnonzero((inside < 255) & (levels > 0))
     if where.size == 0:
         return image
@@ -82,16 +86,26 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
     size = Size(max(1, round(width * scale)), max(1, round(height * scale)))
     small = shrink(image, size).astype(np.float32)
     person = _carry(small, shrink(inside, size))
-    room = _carry(small, 255 - cv2.dilate(shrink(levels, size), rim))
+    room = _carry(small, 255 - cv2.dilate(shrink(levels, size), np.ones((3, 3), np.uint8)))
     rows, columns = np.divmod(where, width)
     spots = (rows * size.height // height, columns * size.width // width)
-    near, far = person[spots], room[spots]
-    weight = alpha.reshape(-1, 1)[where]
     own = image.reshape(-1, 3)[where].astype(np.float32)
-    colours = near + weight * (own - weight * near - (1 - weight) * far)
     estimated = image.copy()
-    estimated.reshape(-1, 3)[where] = np.clip(colours + 0.5, 0, 255).astype(np.uint8)
+    estimated.reshape(-1, 3)[where] = np.rint(_without_room(own, person[spots], room[spots]))
     return estimated
+
+
+def rim_px(size: Size) -> int:
+    """How far inside the matte, in pixels of a picture of that size, colours are looked at for traces of the room."""
+    return max(1, round(RIM * min(size)))
+
+
+def _without_room(own: _Colours, person: _Colours, room: _Colours) -> _Colours:
+    """Move each colour ``(n, 3)`` away from the room's, by its share of it, and never beyond the person's."""
+    axis = room - person
+    share = np.einsum("ij,ij->i", own - person, axis) / (np.einsum("ij,ij->i", axis, axis) + INDISTINCT)
+    cleaned = own - np.clip(share, 0, 1)[:, None] * axis
+    return np.clip(cleaned, np.minimum(own, person), np.maximum(own, person))
 
 
 def _carry(colours: _Colours, levels: _Levels) -> _Colours:

