@@ -1,0 +1,245 @@
+"""The sound of the input file, carried over into the output while its video is being written."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Protocol, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.codec.codec import Codec, UnknownCodecError
+from av.container import OutputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from streamer.errors import SinkError
+from streamer.interfaces import VideoTraits
+
+_READ_ERRORS_IN_A_ROW = 20
+_SEEK_MARGIN_S = 1
+_REENCODED_TO = {"webm": ("libopus", 48000, 64000)}
+_REENCODED_ELSE = ("aac", None, 80000)
+
+
+class AudioCopy:
+    """Reads the input a second time and hands over its sound, up to the time of the video, and no further.
+
+    That keeps the two interleaved in the output and at most one packet in memory here, however long the file is.
+    Packets are copied as they are, with their times. Where the container does not take the codec, the track is
+    encoded anew (Opus for WebM, else AAC) and a note says so.
+
+    Args:
+        traits: Of the input.
+        output: Where the tracks go; they are added here, so the header must not be written yet.
+        offset_s: Time on the input's clock that becomes 0 in the output, when only a part is written: what is
+            heard before it is left out. None = the whole file, with its times as they are.
+
+    Raises:
+        SinkError: the input can no longer be opened.
+    """
+
+    def __init__(self, traits: VideoTraits, output: OutputContainer, offset_s: Fraction | None) -> None:
+        self.notes: list[str] = []
+        self._offset_s = offset_s
+        self._end_s = traits.end_s
+        try:
+            self._input = av.open(str(traits.path.absolute()), "r", metadata_errors="replace")
+        except (FFmpegError, OSError) as error:
+            raise SinkError(f"{traits.path}: cannot be read again for its sound: {error.strerror}.") from error
+        self._name = traits.path.name
+        self._tracks = {stream.index: track for stream, track in self._add_tracks(output)}
+        self._note_left_out()
+        self._clock = _video_of(self._input)
+        self._video_seen_s = Fraction(-1)
+        self._held: Packet[Stream] | None = None
+        self._packets = self._demuxed()
+
+    def up_to(self, time_s: Fraction) -> Iterator[Packet[Stream]]:
+        """Packets for the output that belong before ``time_s`` (seconds on the input's clock)."""
+        while (packet := self._next()) is not None:
+            if _time_s(packet) > time_s:
+                self._held = packet
+                return
+            yield from self._carried(packet)
+
+    def rest(self, last_s: Fraction, end_s: Fraction) -> Iterator[Packet[Stream]]:
+        """What is left once the last frame is written.
+
+        All of it, also where it is longer than the video; but when the input has video behind the last written
+        frame (the user stopped early), only what is heard until that frame ends.
+
+        Args:
+            last_s: Time of the last written frame on the input's clock.
+            end_s: When that frame ends.
+        """
+        while (packet := self._next()) is not None:
+            stopped_early = self._video_seen_s > last_s
+            if stopped_early and _time_s(packet) > end_s + 1:
+                break
+            if not stopped_early or _time_s(packet) < end_s:
+                yield from self._carried(packet)
+        for track in self._tracks.values():
+            yield from track.flushed()
+
+    def close(self) -> None:
+        """Release the input. May be called twice."""
+        self._packets = iter(())
+        self._held = None
+        self._input.close()
+
+    def _add_tracks(self, output: OutputContainer) -> Iterator[tuple[AudioStream, _Track]]:
+        for number, stream in enumerate(self._input.streams.audio, 1):
+            label = f"{self._name}: sound track {number}"
+            if stream.codec_context is None:
+                self.notes.append(f"{label} is of an unknown kind and is left out.")
+                continue
+            if _takes(output, stream):
+                yield stream, _CopiedTrack(stream, output, self._offset_s or Fraction(0))
+                continue
+            try:
+                track = _EncodedTrack(stream, output, self._offset_s or Fraction(0))
+            except UnknownCodecError:
+                self.notes.append(f"{label} ({stream.name}) does not fit into the output and is left out.")
+                continue
+            container = output.format.name
+            self.notes.append(f"{label} is encoded anew as {track.codec}: {container} cannot hold {stream.name}.")
+            yield stream, track
+
+    def _note_left_out(self) -> None:
+        for kind in ("subtitle", "data"):
+            count = sum(stream.type == kind for stream in self._input.streams)
+            if count:
+                self.notes.append(f"{self._name}: {count} {kind} track{'s' * (count > 1)} left out.")
+
+    def _demuxed(self) -> Iterator[Packet[Stream]]:
+        """Packets of the sound, and of the video as a clock that shows how far the file was read."""
+        streams = [*(s for s in self._input.streams.audio if s.index in self._tracks), self._clock]
+        if self._offset_s:
+            self._seek(self._offset_s)
+        errors_in_a_row = 0
+        packets = self._input.demux(*streams)
+        while errors_in_a_row < _READ_ERRORS_IN_A_ROW:
+            try:
+                packet = next(packets, None)
+            except InvalidDataError:
+                errors_in_a_row += 1
+                packets = self._input.demux(*streams)
+                continue
+            except FFmpegError as error:
+                raise SinkError(f"{self._name}: reading its sound failed: {error.strerror}.") from error
+            if packet is None:
+                return
+            errors_in_a_row = 0
+            if packet.size and not packet.is_corrupt:
+                yield packet
+
+    def _seek(self, time_s: Fraction) -> None:
+        try:
+            self._input.seek(int((time_s - _SEEK_MARGIN_S) * av.time_base))
+        except FFmpegError:
+            self._input.seek(0)
+
+    def _next(self) -> Packet[Stream] | None:
+        packet, self._held = self._held, None
+        if packet is None:
+            packet = next(self._packets, None)
+        if packet is not None and packet.stream is self._clock and not packet.is_discard and packet.pts is not None:
+            self._video_seen_s = max(self._video_seen_s, packet.pts * packet.time_base)
+        return packet
+
+    def _carried(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
+        track = self._tracks.get(packet.stream.index)
+        if track is None or packet.dts is None:
+            return
+        heard_s = _time_s(packet)
+        if self._offset_s is not None and heard_s < self._offset_s:
+            return
+        if self._end_s is not None and heard_s >= self._end_s:
+            return
+        yield from track.carried(cast("Packet[AudioStream]", packet))
+
+
+class _Track(Protocol):
+    def carried(self, packet: Packet[AudioStream]) -> Iterator[Packet[Stream]]: ...
+
+    def flushed(self) -> Iterator[Packet[Stream]]: ...
+
+
+class _CopiedTrack:
+    """Bit by bit: only the times are moved, and those only where the output starts elsewhere."""
+
+    def __init__(self, source: AudioStream, output: OutputContainer, offset_s: Fraction) -> None:
+        self._target = output.add_stream_from_template(source)
+        _describe_as(self._target, source)
+        self._offset_s = offset_s
+
+    def carried(self, packet: Packet[AudioStream]) -> Iterator[Packet[Stream]]:
+        shift = round(self._offset_s / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts - shift
+        packet.dts = None if packet.dts is None else packet.dts - shift
+        packet.stream = self._target
+        yield cast("Packet[Stream]", packet)
+
+    def flushed(self) -> Iterator[Packet[Stream]]:
+        yield from ()
+
+
+class _EncodedTrack:
+    """Decoded and encoded with what the container can hold; more than two channels are mixed down to stereo."""
+
+    def __init__(self, source: AudioStream, output: OutputContainer, offset_s: Fraction) -> None:
+        self.codec, rate, bits_per_channel = _REENCODED_TO.get(output.format.name, _REENCODED_ELSE)
+        Codec(self.codec, "w")
+        channels = min(2, source.codec_context.layout.nb_channels)
+        self._source = source
+        self._offset_s = offset_s
+        self._target = cast(AudioStream, output.add_stream(self.codec, rate=rate or source.codec_context.sample_rate))
+        self._target.codec_context.layout = "mono" if channels == 1 else "stereo"
+        self._target.codec_context.bit_rate = bits_per_channel * channels
+        _describe_as(self._target, source)
+
+    def carried(self, packet: Packet[AudioStream] | None) -> Iterator[Packet[Stream]]:
+        try:
+            frames = self._source.decode(packet)
+        except InvalidDataError:
+            return
+        for frame in frames:
+            if frame.pts is not None and frame.time_base is not None:
+                frame.pts -= round(self._offset_s / frame.time_base)
+            yield from cast("list[Packet[Stream]]", self._target.encode(frame))
+
+    def flushed(self) -> Iterator[Packet[Stream]]:
+        yield from self.carried(None)
+        yield from cast("list[Packet[Stream]]", self._target.encode(None))
+
+
+def _takes(output: OutputContainer, stream: AudioStream) -> bool:
+    """Whether a container of that kind accepts this track unchanged: its header is written to memory to find out."""
+    trial = av.open(io.BytesIO(), "w", format=output.format.name)
+    try:
+        trial.add_stream_from_template(stream)
+        trial.start_encoding()
+    except (FFmpegError, ValueError):
+        return False
+    finally:
+        trial.close()
+    return True
+
+
+def _describe_as(target: Stream, source: AudioStream) -> None:
+    if "language" in source.metadata:
+        target.metadata["language"] = source.metadata["language"]
+    target.disposition = source.disposition
+
+
+def _time_s(packet: Packet[Stream]) -> Fraction:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    return Fraction(-1) if ticks is None else ticks * packet.time_base
+
+
+def _video_of(container: av.container.InputContainer) -> VideoStream:
+    return next(s for s in container.streams.video if not s.disposition & Disposition.attached_pic)

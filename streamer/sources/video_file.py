@@ -1,0 +1,339 @@
+"""A video file as a source: every frame once, in presentation order, upright, with its exact time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.stream import VideoStream
+
+from streamer.color_matrix import effective_matrix
+from streamer.errors import ConfigError, SourceError
+from streamer.frames import Frame, Image, Size
+from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
+from streamer.sources.orientation import Orientation
+from streamer.sources.truncation import is_cut_short
+
+_READ_ERRORS_IN_A_ROW = 20
+_SEEK_MARGIN_S = 1
+_CLOSE_WAIT_S = 2.0
+_BROADCAST_FORMATS = {"mpegts", "mpeg"}
+
+
+class VideoFileSource:
+    """Reads one video file with PyAV. The contract is ``FrameSource``.
+
+    Frames are uint8 RGB ``(h, w, 3)``, turned upright, converted with the matrix and range that the file is tagged
+    with (untagged: BT.709 from 720 lines on, else BT.601; limited range). Video of more than 8 bits is read as 8.
+    A frame of another size than the first one is scaled to it.
+
+    Times are the container's own ticks. Where one is missing, repeated or goes backwards, the frame gets the next
+    tick, so that times always grow.
+
+    A damaged file yields what can be decoded. ``bad_frames`` counts the packets that are incomplete or that the
+    decoder refuses and the frames that it flags as concealed, all of which are left out; and for a file whose end
+    is missing the frames that its index promises (at least one). Frames that merely refer to a lost one are
+    delivered: the decoder does not tell them apart, and dropping everything up to the next codec key frame would
+    lose seconds for one bad byte.
+
+    Args:
+        path: The file.
+        start_s: Frames shown before this many seconds from the file's beginning are left out.
+        end_s: Reading stops at this many seconds from the file's beginning; None = at the end.
+
+    Raises:
+        ConfigError: start or end make no sense.
+        SourceError: the file cannot be opened or holds no picture that can be decoded.
+    """
+
+    def __init__(self, path: Path, *, start_s: float = 0.0, end_s: float | None = None) -> None:
+        _check_range(start_s, end_s)
+        self._path = path
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._bad = 0
+        self._packets_read = 0
+        self._packets_decodable = 0
+        self._frames_decoded = 0
+        self._cut_short = _checked_file(path)
+        self._container = _opened(path)
+        try:
+            self._stream = _video_stream(self._container, path)
+            self._stream.thread_type = "AUTO"
+            self._time_base = self._stream.time_base or Fraction(1, 90000)
+            self._fps = self._stream.average_rate or self._stream.guessed_rate or Fraction(30)
+            clock_start = _clock_start(self._container)
+            self._start = self._ticks(clock_start + Fraction(start_s)) if start_s > 0 or clock_start > 0 else None
+            self._end = None if end_s is None else self._ticks(clock_start + Fraction(end_s))
+            self._reformatter = VideoReformatter()
+            self._pictures = self._decode(seek=start_s > 0)
+            self._first = next(self._pictures, None)
+            if self._first is None:
+                raise SourceError(self._nothing_to_show(start_s))
+            self._orientation = _orientation(self._first[1])
+            self._coded_size = Size(self._first[1].width, self._first[1].height)
+            self.info = self._describe(self._first[1])
+        except BaseException:
+            self._container.close()
+            raise
+
+    @property
+    def bad_frames(self) -> int:
+        """Frames lost to damage so far; complete once the iteration has ended."""
+        return self._bad
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = 0
+        while (decoded := self._next_picture()) is not None:
+            ticks, picture = decoded
+            image = self._orientation.upright(self._rgb(picture))
+            yield Frame(image, index, float(ticks * self._time_base), time.monotonic())
+            index += 1
+
+    def close(self) -> None:
+        """Release the file; a running iteration ends with the frame at hand. From any thread, more than once."""
+        self._closed.set()
+        # A read that hangs (a lost network drive) must not hang the exit: its own thread releases the file then.
+        if self._lock.acquire(timeout=_CLOSE_WAIT_S):
+            try:
+                self._release()
+            finally:
+                self._lock.release()
+
+    def _next_picture(self) -> tuple[int, VideoFrame] | None:
+        with self._lock:
+            if self._closed.is_set():
+                self._release()
+                return None
+            if self._first is not None:
+                first, self._first = self._first, None
+                return first
+            return next(self._pictures, None)
+
+    def _release(self) -> None:
+        self._pictures.close()
+        self._first = None
+        self._container.close()
+
+    def _ticks(self, time_s: Fraction) -> int:
+        return round(time_s / self._time_base)
+
+    def _decode(self, *, seek: bool) -> Generator[tuple[int, VideoFrame], None, None]:
+        """Good pictures within start and end, with strictly growing ticks."""
+        if seek:
+            self._seek()
+        last: int | None = None
+        for picture in self._decoded():
+            ticks = self._tick_of(picture, last)
+            if self._start is not None and ticks < self._start:
+                continue
+            if self._end is not None and ticks >= self._end:
+                return
+            if picture.is_corrupt:
+                self._bad += 1
+                continue
+            last = ticks
+            yield ticks, picture
+        self._count_missing()
+
+    def _seek(self) -> None:
+        assert self._start is not None
+        try:
+            # One second early: a key frame may be shown later than frames that follow it in the file.
+            target = self._start - self._ticks(Fraction(_SEEK_MARGIN_S))
+            self._container.seek(target, stream=self._stream)
+        except FFmpegError:
+            self._container.seek(0)
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        for packet in self._packets():
+            if packet is not None and packet.size:
+                self._packets_read += 1
+                self._packets_decodable += not packet.is_discard
+                if packet.is_corrupt:
+                    self._bad += 1
+                    continue
+            try:
+                pictures = self._stream.decode(packet)
+            except FFmpegError:
+                self._bad += self._is_wanted(packet)
+                continue
+            self._frames_decoded += len(pictures)
+            yield from pictures
+
+    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
+        """All packets of the video, then an empty one or None to drain the decoder; resumes behind damage."""
+        errors_in_a_row = 0
+        packets = self._container.demux(self._stream)
+        while errors_in_a_row < _READ_ERRORS_IN_A_ROW:
+            try:
+                packet = next(packets, None)
+            except InvalidDataError:
+                self._cut_short = True
+                errors_in_a_row += 1
+                packets = self._container.demux(self._stream)
+                continue
+            except FFmpegError as error:
+                raise SourceError(f"{self._path}: reading failed: {error.strerror}.") from error
+            if packet is None:
+                return
+            errors_in_a_row = 0
+            yield packet
+        yield None
+
+    def _is_wanted(self, packet: Packet[VideoStream] | None) -> bool:
+        """Whether a packet's picture would be shown, as far as can be told: not in the run-up to the start."""
+        return self._start is None or packet is None or packet.pts is None or packet.pts >= self._start
+
+    def _tick_of(self, picture: VideoFrame, last: int | None) -> int:
+        ticks = picture.pts if picture.pts is not None else picture.dts
+        if ticks is None:
+            step = max(1, self._ticks(1 / self._fps))
+            return (self._stream.start_time or 0) if last is None else last + step
+        return ticks if last is None or ticks > last else last + 1
+
+    def _count_missing(self) -> None:
+        """At the end of the file: frames that vanished without an error of their own.
+
+        Only where there is proof of damage: some codecs and edit lists have packets that show no frame.
+        """
+        if self._start is None and (self._bad or self._cut_short):
+            missing = self._packets_decodable - self._frames_decoded
+            if self._cut_short:
+                missing += max(0, self._stream.frames - self._packets_read)
+            self._bad = max(self._bad, missing)
+        if self._cut_short:
+            self._bad = max(self._bad, 1)
+
+    def _rgb(self, picture: VideoFrame) -> Image:
+        full = picture.format.is_rgb or _is_full_range(picture)
+        rgb = self._reformatter.reformat(
+            picture,
+            width=self._coded_size.width,
+            height=self._coded_size.height,
+            format="rgb24",
+            src_colorspace=effective_matrix(picture.colorspace, picture.height),
+            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+        )
+        return cast(Image, rgb.to_ndarray())
+
+    def _nothing_to_show(self, start_s: float) -> str:
+        if start_s > 0 and not self._bad:
+            return f"{self._path}: no frame at or after {start_s:g} s; the video is shorter than that."
+        codec = self._stream.codec_context.name
+        return f"{self._path}: not one frame can be decoded ({codec}); the file is damaged or unsupported."
+
+    def _describe(self, picture: VideoFrame) -> SourceInfo:
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        context = self._stream.codec_context
+        tags = ColorTags(
+            primaries=int(context.color_primaries),
+            transfer=int(context.color_trc),
+            matrix=int(picture.colorspace),
+            full_range=_is_full_range(picture),
+        )
+        traits = VideoTraits(
+            path=self._path,
+            time_base=self._time_base,
+            pixel_aspect=1 / aspect if self._orientation.transpose else aspect,
+            color=tags,
+            start_s=0.0 if self._start is None else float(self._start * self._time_base),
+            end_s=None if self._end is None else float(self._end * self._time_base),
+        )
+        return SourceInfo(
+            name=self._path.name,
+            size=self._orientation.size_of(self._coded_size),
+            fps=self._fps,
+            is_live=False,
+            frame_count=self._expected_frames(),
+            video=traits,
+        )
+
+    def _expected_frames(self) -> int | None:
+        stream = self._stream
+        if self._start is None and self._end is None and stream.frames:
+            return stream.frames
+        duration = stream.duration
+        if duration is None and self._container.duration is not None:
+            duration = self._ticks(Fraction(self._container.duration, av.time_base))
+        if duration is None:
+            return None
+        first = stream.start_time or 0
+        start = first if self._start is None else max(first, self._start)
+        end = first + duration if self._end is None else min(first + duration, self._end)
+        return max(1, round((end - start) * self._time_base * self._fps))
+
+
+def _check_range(start_s: float, end_s: float | None) -> None:
+    if not 0 <= start_s < float("inf"):
+        raise ConfigError(f"The start must be 0 or more seconds, not {start_s:g}.")
+    if end_s is not None and not end_s > start_s:
+        raise ConfigError(f"The end ({end_s:g} s) must lie after the start ({start_s:g} s).")
+
+
+def _checked_file(path: Path) -> bool:
+    """Explain what is wrong with a path before the demuxer sees it; returns whether the file's end is missing."""
+    try:
+        if path.is_dir():
+            raise SourceError(f"{path}: this is a folder, not a video file.")
+        if path.is_file() and path.stat().st_size == 0:
+            raise SourceError(f"{path}: the file is empty (0 bytes).")
+        return is_cut_short(path)
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: no such file.") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}.") from error
+
+
+def _opened(path: Path) -> InputContainer:
+    try:
+        # Absolute, or a name such as "http:x.mp4" would be taken for an address.
+        return av.open(str(path.absolute()), "r", metadata_errors="replace")
+    except FFmpegError as error:
+        if isinstance(error, InvalidDataError) and _is_mp4(path):
+            hint = "an MP4 file without its index (moov): the recording was cut off and has to be made again"
+            raise SourceError(f"{path}: {hint}.") from error
+        raise SourceError(f"{path}: not a video file, or damaged from its start ({error.strerror}).") from error
+
+
+def _is_mp4(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8)[4:] == b"ftyp"
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if getattr(stream, "codec_context", None) is None:
+                raise SourceError(f"{path}: there is no decoder for its video; convert it to H.264 first.")
+            return stream
+    what = "only sound" if container.streams.audio else "no video"
+    raise SourceError(f"{path}: the file holds {what}; a video is needed.")
+
+
+def _clock_start(container: InputContainer) -> Fraction:
+    """Where "0 seconds" lies on the container's clock. Only a broadcast recording's clock begins anywhere."""
+    if container.start_time is None or container.format.name not in _BROADCAST_FORMATS:
+        return Fraction(0)
+    return max(Fraction(0), Fraction(container.start_time, av.time_base))
+
+
+def _is_full_range(picture: VideoFrame) -> bool:
+    return picture.color_range == ColorRange.JPEG or picture.format.name.startswith("yuvj")
+
+
+def _orientation(picture: VideoFrame) -> Orientation:
+    matrix = cast(Mapping[str, bytes], picture.side_data).get("DISPLAYMATRIX")
+    return Orientation() if matrix is None else Orientation.from_display_matrix(bytes(matrix))
