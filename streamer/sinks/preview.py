@@ -85,10 +85,9 @@ class PreviewSink:
             return
         try:
             key = cv2.waitKey(1)
-            is_visible = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
         except cv2.error as error:
             raise SinkError(_no_windows(error)) from None
-        if not is_visible and self._written_at_s:
+        if self._written_at_s and not _is_visible():
             self._is_open = False  # showing another frame would open the window again
             self._press("q")
         elif key >= 0:
@@ -176,6 +175,13 @@ def _answers(display: str) -> bool:
                 continue
             return True
     return False
+
+
+def _is_visible() -> bool:
+    try:
+        return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1)
+    except cv2.error:  # so Qt tells that the last window is gone
+        return False
 
 
 def _no_windows(error: cv2.error) -> str:

@@ -84,9 +84,9 @@ class NetworkSource:
         self._frames.close()
 
     def _open(self, url: str, timeout_s: float) -> InputContainer:
-        options = {"fflags": "nobuffer"}
-        if url.startswith("rtsp"):
-            options["rtsp_transport"] = "tcp"  # over UDP lost packets tear the picture
+        options = {}
+        if url.lower().startswith("rtsp"):  # over UDP lost packets tear the picture; what was probed is old by now
+            options = {"rtsp_transport": "tcp", "fflags": "nobuffer"}
         try:
             return av.open(url, timeout=(timeout_s, timeout_s), options=options)
         except (av.FFmpegError, OSError, ValueError) as error:
