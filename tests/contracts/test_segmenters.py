@@ -66,8 +66,9 @@ def test_all_runtimes_agree(runtime: str, size: Size) -> None:
     alpha = open_cpu_runtime(runtime, load_network("compact"), find_onnx("compact", None)).alpha(batch)
     assert expected.max() > 0.9
     difference = np.abs(alpha - expected)
-    assert np.quantile(difference, 0.999) < 0.01
-    assert difference.max() < 0.03, "bfloat16, which OpenVINO uses where the CPU has it, rounds a steep edge"
+    assert np.quantile(difference, 0.99) < 0.01
+    # In bfloat16, which OpenVINO uses where the CPU has it, single pixels of a steep edge are further off.
+    assert difference.max() < (0.05 if runtime == "openvino" else 0.01)
 
 
 def test_a_picture_is_left_alone_and_its_alpha_too(open_one: Callable[[], Segmenter]) -> None:
