@@ -91,8 +91,8 @@ class OnnxRuntime:
 class OpenVinoRuntime:
     """OpenVINO on the CPU, compiled for the size at hand.
 
-    Where the CPU has bfloat16 it computes in that: nearly twice as fast; 99 of 100 alphas differ by less than
-    0.01, single ones at steep edges by a little more.
+    Where the CPU has bfloat16 it computes in that: nearly twice as fast; alphas differ by thousandths, at
+    steep edges by one or two hundredths.
     """
 
     def __init__(self, onnx: Path) -> None:

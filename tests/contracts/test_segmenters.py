@@ -66,7 +66,7 @@ def test_all_runtimes_agree(runtime: str, size: Size) -> None:
     alpha = open_cpu_runtime(runtime, load_network("compact"), find_onnx("compact", None)).alpha(batch)
     assert expected.max() > 0.9
     difference = np.abs(alpha - expected)
-    assert np.quantile(difference, 0.99) < 0.01
+    assert difference.mean() < 0.003
     # In bfloat16, which OpenVINO uses where the CPU has it, single pixels of a steep edge are further off.
     assert difference.max() < (0.05 if runtime == "openvino" else 0.01)
 
