@@ -1,0 +1,237 @@
+"""Every setting, defined once: the flag, its help, the check of a YAML file and docs/configuration.md come from here.
+
+Precedence: the defaults here, then a preset (a YAML file with some of the settings), then the flags.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from streamer.errors import ConfigError
+
+SUFFIXES = (".yaml", ".yml")
+"""Endings of a preset file."""
+_TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)")
+
+
+def parse_time(value: object) -> object:
+    """Seconds, from ``90``, ``1:30`` or ``1:02:03.5``; what is no text is left to the type's own check."""
+    if not isinstance(value, str):
+        return value
+    found = _TIME.fullmatch(value.strip())
+    if found is None or (found[2] and float(found[3]) >= 60):
+        raise ValueError(f"'{value}' is no time: give seconds, mm:ss or hh:mm:ss")
+    return int(found[1] or 0) * 3600 + int(found[2] or 0) * 60 + float(found[3])
+
+
+def as_list(value: object) -> object:
+    """One text or number as a list of one, so that YAML needs no brackets."""
+    return [value] if isinstance(value, str | int | float) else value
+
+
+# A bound stands around `X | None`, not inside: it then holds for X alone, and the command line sees a plain union.
+Time = Annotated[float, BeforeValidator(parse_time), Field(ge=0)]
+"""A moment in a file, in seconds."""
+OptionalTime = Annotated[float | None, BeforeValidator(parse_time), Field(ge=0)]
+"""The same, or None."""
+Texts = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+"""One or several texts."""
+Speed = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+"""Effort of an encoder, by x264's names."""
+
+
+class StreamConfig(BaseModel):
+    """The settings of one run. Frozen: a changed run is a new, newly checked config."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, coerce_numbers_to_str=True, allow_inf_nan=False
+    )
+
+    input: Annotated[str, Field(min_length=1)] = "demo"
+    """What to read: a video, a picture, a folder of pictures or a pattern for them (shots/%06d.png), a camera (0, or
+    /dev/video0), an rtsp or http URL, or demo."""
+    output: Annotated[Texts, Field(max_length=2)] = ()
+    """Where to write, one or two of: a video (.mp4 .mov .mkv .webm), numbered pictures (mattes/%06d.png), one picture
+    for a picture, preview (a window), virtual (a virtual camera), null. Not given: preview for a camera or URL, else
+    out.mp4, out.png for a picture, out.mov with transparency."""
+    overwrite: bool = False
+    """Replace an output that exists, once the new one is whole. Without it an existing file is refused."""
+    background: Annotated[Texts, Field(min_length=1)] = ("blur",)
+    """What to show behind the person: blur, blur:STRENGTH (1 to 100), color:#rrggbb, a picture, a video or animated
+    gif, or transparent. Of several the first is shown; key b in the preview goes on to the next."""
+    write: Literal["composite", "alpha", "foreground"] = "composite"
+    """What to write: the person over the background, the matte alone (white = person), or the person cut out with
+    transparency."""
+
+    start: Time = 0.0
+    """Where in a file to begin: seconds, mm:ss or hh:mm:ss."""
+    end: OptionalTime = None
+    """Where in a file to stop: seconds, mm:ss or hh:mm:ss. Not given: at its end."""
+
+    camera_size: Annotated[str | None, Field(pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$")] = None
+    """Picture size to ask the camera for, such as 1280x720. Cameras answer with the nearest they have."""
+    camera_fps: Annotated[float | None, Field(gt=0, le=1000)] = None
+    """Pictures a second to ask the camera for; also the rate of a folder of pictures (25 if not given)."""
+    camera_fourcc: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{4}$")] = None
+    """Picture format to ask the camera for: MJPG, YUYV..."""
+
+    model: Literal["compact", "classic"] = "compact"
+    """Network that finds the person: compact runs in real time on a CPU, classic has 31 million parameters and needs
+    a file of weights."""
+    weights: Path | None = None
+    """Weights of the network, a .safetensors or .pth file. Not given: the ones that come with the program."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where the network runs; auto takes a GPU if there is one."""
+    require_gpu: bool = False
+    """Refuse to run the network on the CPU, instead of falling back to it."""
+    runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
+    """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
+
+    encoder: Annotated[str, Field(min_length=1)] = "auto"
+    """Video encoder: auto (x264 for .mp4, .mov and .mkv, VP9 for .webm), vp9, prores or ffv1, or a hardware one: nvenc,
+    qsv, vaapi, videotoolbox."""
+    crf: Annotated[int | None, Field(ge=0, le=63)] = None
+    """Constant quality of the encoder; lower is better and larger. Not given: 20 for x264, 30 for VP9."""
+    speed: Speed | None = None
+    """Effort of the encoder: slower makes smaller files. Not given: fast enough to keep up with the matte."""
+    audio: Literal["copy", "none"] = "copy"
+    """Sound of the input: copy keeps every track, none leaves them out."""
+
+    stats: Path | None = None
+    """Write measurements (rates, times of each stage, drops, latency) to this JSON file at the end."""
+    log_level: Literal["auto", "debug", "info", "warning", "error"] = "auto"
+    """Least serious messages that are shown; auto is info on a terminal, else warning."""
+
+    @field_validator("output")
+    @classmethod
+    def _outputs_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError(f"'{value[0]}' is named twice")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StreamConfig:
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(f"end ({self.end:g} s) must come after start ({self.start:g} s)")
+        if self.require_gpu and self.device == "cpu":
+            raise ValueError("require_gpu and device cpu exclude each other: leave one out")
+        if len(self.background) > 1 and "transparent" in self.background:
+            raise ValueError("background transparent cannot take turns with others: an output is transparent or not")
+        return self
+
+    def as_yaml(self) -> str:
+        """All settings as a preset file would hold them."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+for _field in StreamConfig.model_fields.values():
+    _field.description = " ".join((_field.description or "").split())  # the source's line ends are nobody else's
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the program, in alphabetical order."""
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in files("configs").iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def preset_text(name: str) -> str:
+    """The YAML of a preset that comes with the program."""
+    return files("configs").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def load_preset(word: str) -> StreamConfig:
+    """The defaults changed by a preset: the name of one that comes with the program, or the path of a YAML file.
+
+    Raises:
+        ConfigError: there is no such preset or file, or something in it is wrong; the message names file, line and key.
+    """
+    if word in preset_names():
+        return read_yaml(preset_text(word), f"{word}.yaml")
+    path = Path(word).expanduser()
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(
+            f"unknown preset '{word}'{nearest(word, preset_names())}: {', '.join(preset_names())}, or FILE.yaml"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"preset {path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"preset {path} is not a text file in UTF-8") from error
+    return read_yaml(text, str(path))
+
+
+def read_yaml(text: str, name: str) -> StreamConfig:
+    """The defaults changed by the settings in a YAML text.
+
+    Args:
+        text: a mapping from names of settings to values, or nothing.
+        name: of the file, for messages.
+
+    Raises:
+        ConfigError: not YAML, not a mapping, a key that is unknown or given twice, a value out of range.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise ConfigError(f"{where}: broken YAML: {getattr(error, 'problem', None) or 'it cannot be read'}") from error
+    if root is None:
+        return StreamConfig()
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(
+            f"{name}: a preset holds lines such as 'background: blur', not a {root.tag.rpartition(':')[2]}"
+        )
+    lines: dict[str, int] = {}
+    for key, _ in root.value:
+        word, line = str(key.value), key.start_mark.line + 1
+        if word in lines:
+            raise ConfigError(f"{name}:{line}: '{word}' is set twice, first in line {lines[word]}")
+        lines[word] = line
+    values = {str(key): value for key, value in values.items()}
+    try:
+        return StreamConfig.model_validate(values)
+    except ValidationError as error:
+        key, reason = first_problem(error)
+        where = f"{name}:{lines[key]}" if key in lines else name
+        raise ConfigError(f"{where}: {reason}") from error
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """The setting that is wrong (empty if it is several together), and why, in one line."""
+    problem = error.errors(include_url=False)[0]
+    key = str(problem["loc"][0]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        known = list(StreamConfig.model_fields)
+        return key, f"unknown setting '{key}'" + (nearest(key, known) or f"; there are {', '.join(known)}")
+    return key, f"{key}: {_reason(problem)}" if key else _reason(problem)
+
+
+def _reason(problem: Mapping[str, Any]) -> str:
+    message, value = str(problem["msg"]), problem.get("input")
+    if problem["type"] == "value_error":
+        return message.removeprefix("Value error, ")
+    if problem["type"] == "string_pattern_mismatch":
+        wanted = {"camera_size": "WIDTHxHEIGHT, such as 1280x720", "camera_fourcc": "four letters, such as MJPG"}
+        message = f"should be {wanted[problem['loc'][0]]}"
+    if problem["type"] in ("too_long", "too_short"):
+        return message.removeprefix("Value ").replace(" after validation", "")
+    message = message.removeprefix("Input ").partition(", unable to")[0]
+    return f"{message}, not {value!r}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?``, or nothing when no known word is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
