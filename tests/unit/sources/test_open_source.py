@@ -67,7 +67,12 @@ def test_a_file_whose_name_looks_like_a_pattern_is_taken_as_it_is(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("start_s", "end_s", "told"),
-    [(-1.0, None, "0 or more"), (float("nan"), None, "0 or more"), (2.0, 2.0, "after start"), (0.0, 0.0, "after start")],
+    [
+        (-1.0, None, "0 or more"),
+        (float("nan"), None, "0 or more"),
+        (2.0, 2.0, "after start"),
+        (0.0, 0.0, "after start"),
+    ],
 )
 def test_a_senseless_part_is_refused(start_s: float, end_s: float | None, told: str) -> None:
     with pytest.raises(ConfigError, match=told):

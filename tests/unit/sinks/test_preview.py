@@ -1,0 +1,203 @@
+"""The window itself runs in a process of its own under Xvfb: Qt ends the process when its display goes away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamer.errors import SinkError
+from streamer.frames import Size
+from streamer.sinks.flatten import checkerboard, flat_rgb
+from streamer.sinks.preview import PreviewSink, with_lines
+
+VIEWER = """
+import sys, time
+import numpy as np
+from streamer.frames import Frame, Size
+from streamer.sinks.preview import PreviewSink
+
+def tell(text):
+    print(text, flush=True)
+
+keys = []
+sink = PreviewSink(Size(320, 240), on_key=keys.append, hud=lambda: ["cpu"])
+image = np.full((240, 320, 3), (250, 20, 20), np.uint8)
+shows = True
+for index in range(2000):
+    sink.write(Frame(image, index, index / 30, time.monotonic()))
+    sink.idle()
+    if index == 0:
+        tell("ready")
+    if sink._shows_hud != shows:
+        shows = sink._shows_hud
+        tell("hud on" if shows else "hud off")
+    while keys:
+        tell("key " + keys.pop(0))
+    if index == 5 and "--closed-by-the-user" in sys.argv:
+        import cv2
+        cv2.destroyWindow("Backlot")  # as its close button does while events are handled
+        sink.idle()
+    time.sleep(0.01)
+    if sys.stdin in __import__("select").select([sys.stdin], [], [], 0)[0]:
+        break
+assert image.min() == 20, "the figures were drawn on the frame itself"
+sink.close()
+sink.close()
+sink.abort()
+tell("done")
+"""
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    if sys.platform != "linux" or not shutil.which("Xvfb"):
+        pytest.skip("needs Xvfb")
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "800x600x24"],
+        pass_fds=[writing],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as answers:
+        number = answers.readline().strip()
+    try:
+        assert number, "Xvfb did not start"
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+class Viewer:
+    def __init__(self, display: str, *arguments: str) -> None:
+        self.environment = {**os.environ, "DISPLAY": display}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", VIEWER, *arguments],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().strip()
+        if not line:
+            raise AssertionError(self.process.communicate()[1])
+        return line
+
+    def press(self, key: str) -> None:
+        search = ["xdotool", "search", "--sync", "--name", "^Backlot$"]
+        window = subprocess.run(search, env=self.environment, check=True, capture_output=True, text=True).stdout.split()
+        subprocess.run(["xdotool", "key", "--window", window[0], key], env=self.environment, check=True)
+
+    def end(self) -> None:
+        out, err = self.process.communicate("end\n", timeout=60)
+        assert self.process.returncode == 0, err
+        assert out.strip().endswith("done")
+
+
+@pytest.fixture
+def view(display: str) -> Iterator[Callable[..., Viewer]]:
+    viewers: list[Viewer] = []
+
+    def start(*arguments: str) -> Viewer:
+        viewers.append(Viewer(display, *arguments))
+        assert viewers[-1].line() == "ready"
+        return viewers[-1]
+
+    yield start
+    for viewer in viewers:
+        if viewer.process.poll() is None:
+            viewer.process.kill()
+            viewer.process.communicate()
+
+
+def test_keys_are_handed_on_and_h_hides_the_figures(view: Callable[..., Viewer]) -> None:
+    if not shutil.which("xdotool"):
+        pytest.skip("needs xdotool")
+    viewer = view()
+    for key, told in (
+        ("b", "key b"),
+        ("M", "key m"),
+        ("h", "hud off"),
+        ("h", "hud on"),
+        ("x", None),
+        ("Escape", "key q"),
+        ("q", "key q"),
+    ):
+        viewer.press(key)
+        if told is not None:
+            assert viewer.line() == told
+    viewer.end()
+
+
+def test_closing_the_window_is_q_once_and_frames_do_not_open_it_again(view: Callable[..., Viewer]) -> None:
+    viewer = view("--closed-by-the-user")
+    assert viewer.line() == "key q"
+    viewer.end()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, "DISPLAY is not set"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "Xwayland"),
+        ({"DISPLAY": ":9999"}, "nothing answers at DISPLAY=:9999"),
+        ({"DISPLAY": "nonsense"}, "nothing answers at DISPLAY=nonsense"),
+    ],
+)
+def test_without_a_display_there_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], told: str
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SinkError, match=told) as caught:
+        PreviewSink(Size(64, 48))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no DISPLAY")
+def test_a_display_over_tcp_is_asked_at_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamer.sinks.preview import check_display
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("DISPLAY", f"127.0.0.1:{server.getsockname()[1] - 6000}.0")
+        check_display()
+
+
+def test_figures_are_drawn_on_a_copy_in_the_corner_only() -> None:
+    image = np.full((240, 320, 3), 200, np.uint8)
+    shown = with_lines(image, ["30.0 fps   12 ms", "cpu: onnxruntime"])
+    assert (image == 200).all()
+    assert shown[:40, :100].min() < 120
+    assert shown[:40, :160].max() > 200, "no text"
+    assert (shown[120:] == 200).all()
+
+
+def test_transparency_shows_as_a_checkerboard() -> None:
+    board = checkerboard(40, 40)
+    assert len(np.unique(board)) == 2
+    clear = np.zeros((40, 40, 4), np.uint8)
+    np.testing.assert_array_equal(flat_rgb(clear, board), board)
+    clear[..., 3] = 255
+    assert not flat_rgb(clear, board).any()
+
+
+def test_half_transparent_white_on_black_is_grey(tmp_path: Path) -> None:
+    half = np.full((2, 2, 4), (255, 255, 255, 128), np.uint8)
+    assert (flat_rgb(half) == 128).all()
