@@ -10,7 +10,7 @@ from typing import Protocol, cast
 import av
 from av.audio.stream import AudioStream
 from av.codec.codec import Codec, UnknownCodecError
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.stream import Disposition, Stream
@@ -53,7 +53,7 @@ class AudioCopy:
         self._name = traits.path.name
         self._tracks = {stream.index: track for stream, track in self._add_tracks(output)}
         self._note_left_out()
-        self._clock = _video_of(self._input)
+        self._clock = video_of(self._input)
         self._video_seen_s = Fraction(-1)
         self._held: Packet[Stream] | None = None
         self._packets = self._demuxed()
@@ -241,5 +241,6 @@ def _time_s(packet: Packet[Stream]) -> Fraction:
     return Fraction(-1) if ticks is None else ticks * packet.time_base
 
 
-def _video_of(container: av.container.InputContainer) -> VideoStream:
+def video_of(container: InputContainer) -> VideoStream:
+    """The video of a file that is known to have one; a cover picture of its sound is not meant."""
     return next(s for s in container.streams.video if not s.disposition & Disposition.attached_pic)

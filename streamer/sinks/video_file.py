@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from fractions import Fraction
 from pathlib import Path
@@ -17,13 +18,15 @@ from av.video.stream import VideoStream
 from streamer.color_matrix import BT709, effective_matrix, is_known_matrix
 from streamer.errors import ConfigError, SinkError
 from streamer.frames import Frame, Image, Size
-from streamer.interfaces import ColorTags, SourceInfo
-from streamer.sinks.audio import AudioCopy
+from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
+from streamer.sinks.audio import AudioCopy, video_of
 from streamer.sinks.encoders import Encoding, VideoEncoder, check_present, choose_encoder, hardware_device
 from streamer.sinks.frame_conversion import FrameConverter
 from streamer.sinks.part_file import PartFile
 
+_DEFAULT_ENCODING = Encoding()
 _DEFAULT_TIME_BASE = Fraction(1, 90000)
+_HDR_TRANSFERS = (16, 18)  # PQ, HLG
 _MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 
@@ -57,7 +60,7 @@ class VideoFileSink:
     """
 
     def __init__(
-        self, path: Path, info: SourceInfo, encoding: Encoding = Encoding(), *, has_alpha: bool = False
+        self, path: Path, info: SourceInfo, encoding: Encoding = _DEFAULT_ENCODING, *, has_alpha: bool = False
     ) -> None:
         self.notes: list[str] = []
         self._info = info
@@ -117,10 +120,8 @@ class VideoFileSink:
         muxer = self._muxer
         self._release()
         if muxer is not None:
-            try:
+            with contextlib.suppress(FFmpegError, OSError):  # of a file that is removed in the next line
                 muxer.close()
-            except (FFmpegError, OSError):
-                pass  # the trailer of a file that is removed in the next line
         self._part.discard()
 
     def _release(self) -> None:
@@ -137,10 +138,12 @@ class VideoFileSink:
         self._offset = tick if traits is None or traits.start_s > 0 else 0
         self._muxer = self._opened_muxer()
         self._video = self._add_video(self._muxer)
-        if traits is not None and self._encoding.audio == "copy":
-            offset_s = self._offset * self._time_base if traits.start_s > 0 else None
-            self._audio = AudioCopy(traits, self._muxer, offset_s)
-            self.notes += self._audio.notes
+        if traits is not None:
+            self.notes += _losses(traits)
+            if self._encoding.audio == "copy":
+                offset_s = self._offset * self._time_base if traits.start_s > 0 else None
+                self._audio = AudioCopy(traits, self._muxer, offset_s)
+                self.notes += self._audio.notes
         if self._size != self._info.size:
             self.notes.append(
                 f"{self._info.size} is odd; {self._encoder.name} needs even sizes, so the edge is repeated "
@@ -241,6 +244,22 @@ def _encoded_size(size: Size, encoder: VideoEncoder) -> Size:
     if not encoder.needs_even_size:
         return size
     return Size(size.width + size.width % 2, size.height + size.height % 2)
+
+
+def _losses(traits: VideoTraits) -> list[str]:
+    """What of the input's picture eight bits and a plain RGB background cannot carry."""
+    notes = []
+    try:
+        with av.open(str(traits.path.absolute()), "r", metadata_errors="replace") as container:
+            picture_format = video_of(container).codec_context.format
+    except FFmpegError as error:
+        raise SinkError(f"{traits.path}: cannot be read again: {error.strerror}.") from error
+    bits = max((component.bits for component in picture_format.components), default=8) if picture_format else 8
+    if bits > 8:
+        notes.append(f"{traits.path.name} has {bits} bits a sample; the output has what 8 bits hold.")
+    if traits.color.transfer in _HDR_TRANSFERS:
+        notes.append(f"{traits.path.name} is HDR; the new background is laid in without tone mapping.")
+    return notes
 
 
 def _refuse_to_replace_input(path: Path, info: SourceInfo) -> None:
