@@ -30,28 +30,24 @@ from numpy.typing import NDArray
 
 from models.checkpoints import CheckpointError, load_network
 from models.datasets import DatasetError, Picture, is_validation, pictures_in, read_grey, read_rgb
+from models.framing import framing
 from models.metrics import boundary_iou, iou, mad, mse
-from models.unet import UNet, UNetConfig
+from models.unet import UNet
 
 Matte = NDArray[np.floating]
 PEER_SCRIPT = Path(__file__).parent / "peers" / "mediapipe_matte.py"
 
 
-def input_size(config: UNetConfig, width: int, height: int) -> tuple[int, int]:
-    """Width and height at which a picture enters: its own aspect, about ``input_area_px``, whole multiples."""
-    scale = float((config.input_area_px / (width * height)) ** 0.5)
-    step = config.multiple_px
-    return max(step, round(width * scale / step) * step), max(step, round(height * scale / step) * step)
-
-
 def matte_picture(network: UNet, image: Picture) -> Matte:
     """Alpha float32 ``(h, w)`` of an RGB picture, straight from the network: resized linearly, without refinement."""
     height, width = image.shape[:2]
-    small = cv2.resize(image, input_size(network.config, width, height), interpolation=cv2.INTER_AREA)
+    (content_w, content_h), (padded_w, padded_h) = framing(width, height, network.config)
+    small = cv2.resize(image, (content_w, content_h), interpolation=cv2.INTER_AREA)
+    small = cv2.copyMakeBorder(small, 0, padded_h - content_h, 0, padded_w - content_w, cv2.BORDER_REPLICATE)
     device = next(network.parameters()).device
     x = torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
-        alpha = network.alpha(x)[0, 0].float().cpu().numpy()
+        alpha = network.alpha(x)[0, 0, :content_h, :content_w].float().cpu().numpy()
     return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.framing import framing
 from models.unet import UNetConfig
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
@@ -16,8 +17,6 @@ from streamer.segmentation.refine import Refiner
 from streamer.segmentation.runtimes import Runtime
 from streamer.stats import Stats
 
-AREA_SLACK = 1.07
-"""The padded input may be this much larger than the network's usual area: admits 288x224 for 4:3."""
 OUT_OF_RANGE = 1e-3
 """How far outside [0, 1] an alpha may be by rounding."""
 
@@ -60,7 +59,9 @@ class NetworkSegmenter:
             raise SegmentationError(f"a picture must be uint8 RGB (h, w, 3), not {image.dtype} {image.shape}")
         picture = Size(image.shape[1], image.shape[0])
         if picture != self._picture:
-            self._picture, (self._content, self._input) = picture, input_size(picture, self._config)
+            self._picture = picture
+            fitted = framing(*picture, self._config)
+            self._content, self._input = Size(*fitted.content), Size(*fitted.padded)
         try:
             with self._time("network"):
                 small = self._runtime.alpha(prepare(image, self._content, self._input))
@@ -82,27 +83,6 @@ class NetworkSegmenter:
 
     def _time(self, step: str) -> AbstractContextManager[None]:
         return self._stats.time(step) if self._stats else nullcontext()
-
-
-def input_size(picture: Size, config: UNetConfig) -> tuple[Size, Size]:
-    """What a picture is scaled to, at its own aspect ratio, and the size that the network gets after padding.
-
-    Of all sizes whose padded area fits the network's, the one where the picture itself is largest.
-    """
-    multiple, limit = config.multiple_px, config.input_area_px * AREA_SLACK
-    aspect = picture.width / picture.height
-    candidates = []
-    for side in range(multiple, int(limit // multiple) + 1, multiple):
-        candidates.append(Size(side, max(1, round(side / aspect))))
-        candidates.append(Size(max(1, round(side * aspect)), side))
-    padded = {content: Size(_up(content.width, multiple), _up(content.height, multiple)) for content in candidates}
-    fitting = [content for content, outer in padded.items() if outer.width * outer.height <= limit]
-    content = max(fitting, key=lambda size: size.width * size.height, default=Size(multiple, multiple))
-    return content, padded.get(content, content)
-
-
-def _up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple
 
 
 def prepare(image: Image, content: Size, padded: Size) -> NDArray[np.float32]:

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.framing import framing
 from models.unet import CLASSIC, COMPACT
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
-from streamer.segmentation.predictor import NetworkSegmenter, input_size, prepare
+from streamer.segmentation.predictor import NetworkSegmenter, prepare
 from streamer.stats import Stats
 
 SIZES = [Size(1280, 720), Size(640, 480), Size(720, 1280), Size(641, 359), Size(320, 192), Size(500, 500), Size(97, 61)]
@@ -58,7 +59,8 @@ def test_alpha_lies_where_the_person_is_at_any_size_and_aspect(size: Size) -> No
 def test_network_input_keeps_aspect_and_area(config: object, width: int, height: int) -> None:
     assert config in (COMPACT, CLASSIC)
     unet = COMPACT if config is COMPACT else CLASSIC
-    content, padded = input_size(Size(width, height), unet)
+    fitted = framing(width, height, unet)
+    content, padded = Size(*fitted.content), Size(*fitted.padded)
     assert padded.width % unet.multiple_px == padded.height % unet.multiple_px == 0
     assert content.width <= padded.width < content.width + unet.multiple_px
     assert content.height <= padded.height < content.height + unet.multiple_px
@@ -69,7 +71,7 @@ def test_network_input_keeps_aspect_and_area(config: object, width: int, height:
 
 
 def test_sixteen_to_nine_is_matted_at_320x180_padded_to_192() -> None:
-    assert input_size(Size(1920, 1080), COMPACT) == (Size(320, 180), Size(320, 192))
+    assert framing(1920, 1080, COMPACT) == ((320, 180), (320, 192))
 
 
 def test_padding_repeats_the_lower_edge() -> None:
