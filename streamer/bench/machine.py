@@ -1,0 +1,64 @@
+"""What the numbers were measured on, in one line, and how much memory this process has needed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("backlot", "av", "opencv-python", "numpy", "torch", "onnxruntime", "openvino")
+
+
+def describe_machine() -> dict[str, str]:
+    """Processor, cores that may be used, load, system, and versions of what does the work."""
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    return {
+        "cpu": _cpu_model(),
+        "cores": str(usable_cores()),
+        "load before": load,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        **{package: found for package in PACKAGES if (found := _version(package))},
+    }
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_rss_mb() -> float | None:
+    """The most memory this process has held so far, in MB (1e6 bytes); None where the system does not tell."""
+    status = Path("/proc/self/status")
+    if status.exists():  # not getrusage: on Linux a child starts with its parent's peak
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    try:
+        import psutil
+    except ImportError:
+        return None
+    memory = psutil.Process().memory_info()
+    return float(getattr(memory, "peak_wset", memory.rss)) / 1e6
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

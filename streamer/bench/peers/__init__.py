@@ -1,0 +1,1 @@
+"""Loops a user would write instead; each runs under an interpreter of its own."""
