@@ -38,9 +38,9 @@ def as_list(value: object) -> object:
 
 
 # A bound stands around `X | None`, not inside: it then holds for X alone, and the command line sees a plain union.
-Time = Annotated[float, BeforeValidator(parse_time), Field(ge=0)]
+Time = Annotated[float, Field(ge=0), BeforeValidator(parse_time)]
 """A moment in a file, in seconds."""
-OptionalTime = Annotated[float | None, BeforeValidator(parse_time), Field(ge=0)]
+OptionalTime = Annotated[float | None, Field(ge=0), BeforeValidator(parse_time)]
 """The same, or None."""
 Texts = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 """One or several texts."""
@@ -138,9 +138,8 @@ for _field in StreamConfig.model_fields.values():
 
 def preset_names() -> list[str]:
     """The presets that come with the program, in alphabetical order."""
-    return sorted(
-        entry.name.removesuffix(".yaml") for entry in files("configs").iterdir() if entry.name.endswith(".yaml")
-    )
+    names = (entry.name for entry in files("configs").iterdir())
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def preset_text(name: str) -> str:
@@ -158,8 +157,11 @@ def load_preset(word: str) -> StreamConfig:
         return read_yaml(preset_text(word), f"{word}.yaml")
     path = Path(word).expanduser()
     if path.suffix.lower() not in SUFFIXES:
+        if path.exists():
+            raise ConfigError(f"{word} is no preset (FILE.yaml); to read it, say --input {word}")
+        known = preset_names()
         raise ConfigError(
-            f"unknown preset '{word}'{nearest(word, preset_names())}: {', '.join(preset_names())}, or FILE.yaml"
+            f"unknown preset '{word}'{nearest(word, known)}; there are {', '.join(known)}, or a FILE.yaml"
         )
     try:
         text = path.read_text(encoding="utf-8")
@@ -190,9 +192,7 @@ def read_yaml(text: str, name: str) -> StreamConfig:
     if root is None:
         return StreamConfig()
     if not isinstance(root, yaml.MappingNode):
-        raise ConfigError(
-            f"{name}: a preset holds lines such as 'background: blur', not a {root.tag.rpartition(':')[2]}"
-        )
+        raise ConfigError(f"{name}: a preset holds lines such as 'background: blur', and nothing else")
     lines: dict[str, int] = {}
     for key, _ in root.value:
         word, line = str(key.value), key.start_mark.line + 1
@@ -232,6 +232,6 @@ def _reason(problem: Mapping[str, Any]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?``, or nothing when no known word is near."""
+    """`` (did you mean 'x'?)``, or nothing when no known word is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return f" (did you mean '{near[0]}'?)" if near else ""

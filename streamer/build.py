@@ -1,0 +1,226 @@
+"""From settings to a stream that is ready to run: the only place that picks implementations.
+
+What is cheap to check is checked first, what is slow to load is loaded late, and what writes is opened last, so that a
+mistake is answered at once and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamer import backgrounds, sinks, sources
+from streamer.config import StreamConfig
+from streamer.controls import Controls
+from streamer.errors import ConfigError, SinkError, WeightsError
+from streamer.frames import Frame
+from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
+from streamer.picture_names import NumberedNames, is_pattern
+from streamer.pipeline import Pipeline
+from streamer.rendering import Renderer
+from streamer.sinks.encoders import Encoding, choose_encoder
+from streamer.stats import Stats
+
+if TYPE_CHECKING:
+    from streamer.segmentation.predictor import NetworkSegmenter
+
+FAILURES_ALLOWED = 30
+"""Frames of a file in a row that may go without a matte: more is no mishap, and nobody wants that file."""
+_DEVICE = re.compile(r"/dev/video\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Everything that was opened for one run."""
+
+    info: SourceInfo
+    outputs: tuple[str, ...]
+    pipeline: Pipeline
+    sinks: Sequence[Sink]
+    segmenter: NetworkSegmenter
+
+    @property
+    def notes(self) -> list[str]:
+        """What the sinks have to tell about what they wrote."""
+        return [note for sink in self.sinks for note in getattr(sink, "notes", ())]
+
+
+@contextmanager
+def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iterator[Stream]:
+    """Open all that the settings name, and close it at the end of the ``with``.
+
+    Args:
+        config: the settings.
+        on_written: told each frame once every sink has it.
+
+    Raises:
+        StreamerError: something cannot be opened; what was opened before it is closed, and no output is left.
+    """
+    check(config)
+    with ExitStack() as stack:
+        source = _open_source(config)
+        stack.callback(source.close)
+        outputs = config.output or (default_output(config, source.info),)
+        check_outputs(outputs, config)
+        stats, controls = Stats(), Controls(len(config.background))
+        behind = [stack.enter_context(closing(_open_background(spec, source))) for spec in config.background]
+        segmenter = stack.enter_context(closing(open_matte(config, stats)))
+        renderer = Renderer(
+            segmenter,
+            behind,
+            controls,
+            stats,
+            write=config.write,
+            failures_allowed=None if source.info.is_live else FAILURES_ALLOWED,
+        )
+        opened_sinks: list[Sink] = []
+        for spec in outputs:
+            sink = _open_sink(spec, source.info, config, controls, segmenter)
+            stack.callback(sink.abort)  # of a sink that was closed: nothing happens
+            opened_sinks.append(sink)
+        pipeline = Pipeline(
+            source,
+            renderer.render,
+            opened_sinks,
+            stats,
+            is_live=source.info.is_live,
+            on_stall=renderer.safe_image,
+            on_written=on_written,
+            should_stop=controls.stop_requested,
+        )
+        yield Stream(source.info, outputs, pipeline, opened_sinks, segmenter)
+
+
+def check(config: StreamConfig) -> None:
+    """Refuse what can be seen to be wrong without opening anything.
+
+    Raises:
+        ConfigError: a background, an output or the encoder cannot be.
+        WeightsError: there is no such file of weights.
+        SinkError: an output or the statistics cannot be written where they should go.
+    """
+    for spec in config.background:
+        backgrounds.check_spec(spec)
+    if config.weights is not None and not config.weights.is_file():
+        raise WeightsError(f"weights {config.weights} do not exist; check --weights")
+    check_outputs(config.output, config)
+    if config.stats is not None:
+        _check_folder(config.stats, str(config.stats))
+
+
+def check_outputs(outputs: Sequence[str], config: StreamConfig) -> None:
+    """Refuse outputs that cannot be written, or that would cost a file that exists; see ``check``."""
+    read = [path for path in (config.input, *config.background, str(config.weights or "")) if os.path.exists(path)]
+    for spec in outputs:
+        if not is_file(spec):
+            continue
+        path = Path(spec)
+        if is_pattern(spec):
+            _check_pattern(spec, config)
+            continue
+        if any(path.exists() and os.path.samefile(path, other) for other in read):
+            raise ConfigError(f"output {spec} is also what is read: choose another name")
+        if path.is_file() and not config.overwrite:
+            raise ConfigError(f"output {spec} exists: choose another name, or --overwrite to replace it")
+        if path.suffix.lower() in sinks.VIDEO_SUFFIXES:
+            choose_encoder(path, _encoding(config), has_alpha=has_alpha(config))
+        if not path.is_dir():
+            _check_folder(path, spec)
+
+
+def is_file(output: str) -> bool:
+    """Whether an output is a file or several, and not a window, a camera or nothing."""
+    return output not in ("preview", "virtual", "null") and not _DEVICE.fullmatch(output)
+
+
+def is_watched(output: str) -> bool:
+    """Whether somebody watches an output while it runs, so that a file has to play at its own speed."""
+    return output != "null" and not is_file(output)
+
+
+def has_alpha(config: StreamConfig) -> bool:
+    """Whether what is written is transparent somewhere."""
+    return config.write == "foreground" or (config.write == "composite" and "transparent" in config.background)
+
+
+def default_output(config: StreamConfig, info: SourceInfo) -> str:
+    """Where to write when nobody said so."""
+    if info.is_live:
+        return "preview"
+    if info.is_still:
+        return "out.png"
+    return "out.mov" if has_alpha(config) else "out.mp4"
+
+
+def _check_pattern(spec: str, config: StreamConfig) -> None:
+    names = NumberedNames(spec)
+    if not names.folder.exists():  # it is made; those above it are not
+        _check_folder(names.folder, spec)
+        return
+    _check_folder(Path(spec), spec)
+    there = names.existing()
+    if there and not config.overwrite:
+        raise ConfigError(f"output {spec} exists ({there[0]}): choose another name, or --overwrite to replace pictures")
+
+
+def _check_folder(path: Path, spec: str) -> None:
+    """The folder in which ``path`` is to be created."""
+    folder = path.parent
+    if not folder.exists():
+        raise SinkError(f"{spec} cannot be written: the folder {folder} does not exist; create it first")
+    if not folder.is_dir():
+        raise SinkError(f"{spec} cannot be written: {folder} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SinkError(f"{spec} cannot be written: no permission to write in {folder.absolute()}")
+
+
+def _open_source(config: StreamConfig) -> FrameSource:
+    width, height = (int(side) for side in config.camera_size.split("x")) if config.camera_size else (None, None)
+    camera = sources.CameraRequest(width, height, config.camera_fps, config.camera_fourcc)
+    paced = any(is_watched(output) for output in config.output)
+    return sources.open_source(config.input, start_s=config.start, end_s=config.end, camera=camera, paced=paced)
+
+
+def _open_background(spec: str, source: FrameSource) -> Background:
+    return backgrounds.open_background(spec, size=source.info.size, is_live=source.info.is_live)
+
+
+def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegmenter:
+    """The segmenter that the settings name; see ``open_segmenter``."""
+    from streamer.segmentation import open_segmenter  # brings torch: a second that a mistyped name need not cost
+
+    return open_segmenter(
+        model=config.model,
+        weights=config.weights,
+        device=config.device,
+        runtime=config.runtime,
+        require_gpu=config.require_gpu,
+        stats=stats,
+    )
+
+
+def _open_sink(
+    spec: str, info: SourceInfo, config: StreamConfig, controls: Controls, segmenter: NetworkSegmenter
+) -> Sink:
+    actions = {
+        "q": controls.request_stop,
+        "b": controls.cycle_background,
+        "m": controls.toggle_matte_view,
+    }
+    return sinks.open_sink(
+        spec,
+        info,
+        encoding=_encoding(config),
+        has_alpha=has_alpha(config),
+        on_key=lambda key: actions[key](),
+        hud=lambda: [segmenter.description],
+    )
+
+
+def _encoding(config: StreamConfig) -> Encoding:
+    return Encoding(encoder=config.encoder, crf=config.crf, speed=config.speed, audio=config.audio)
