@@ -45,7 +45,8 @@ class VideoFileSource:
     decoder refuses and the frames that it flags as concealed, all of which are left out; and for a file whose end
     is missing the frames that its index promises (at least one). Frames that merely refer to a lost one are
     delivered: the decoder does not tell them apart, and dropping everything up to the next codec key frame would
-    lose seconds for one bad byte.
+    lose seconds for one bad byte. FFmpeg's H.264 decoder sets its flag from several threads and now and then too
+    late; such a frame is delivered as good.
 
     Args:
         path: The file.
@@ -288,6 +289,8 @@ def _checked_file(path: Path) -> bool:
     try:
         if path.is_dir():
             raise SourceError(f"{path}: this is a folder, not a video file.")
+        if path.exists() and not path.is_file():
+            raise SourceError(f"{path}: this is a device or pipe, not a video file.")
         if path.is_file() and path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty (0 bytes).")
         return is_cut_short(path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from fractions import Fraction
@@ -266,7 +267,15 @@ def empty_file(folder: Path) -> Path:
     return path
 
 
+def pipe(folder: Path) -> Path:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes here")
+    os.mkfifo(folder / "pipe.mp4")
+    return folder / "pipe.mp4"
+
+
 BAD_FILES = {
+    "device or pipe": pipe,
     "no such file": lambda folder: folder / "missing.mp4",
     "this is a folder": lambda folder: folder,
     "not a video file": text_file,
