@@ -1,8 +1,8 @@
 """Training pictures made on the fly: people cut out and put where a webcam would see them, and then a bad camera.
 
 Data is scarce and shows the wrong scenes (streets, studios), so the scene is the augmentation: head to waist, cut by
-the lower edge, off-centre, too close; over rooms at another blur and exposure; chairs behind, desks in front, two
-people, nobody; then dim light, white balance, noise, blur and JPEG.
+the lower edge, off-centre, too close; over rooms at another blur and exposure; chairs and coats behind, desks in
+front, two people, nobody; then dim light, white balance, noise, blur and JPEG.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ class Composer:
         alpha = np.zeros((height, width), np.uint8)
         if rng.random() < 0.2:
             chair(rng, image)
+        if rng.random() < 0.1:
+            hang_clothes(rng, image, _pick(rng, self._people[0].cut_outs))
         people = 0 if empty else (2 if rng.random() < 0.15 else 1)
         for _ in range(people):
             group = self._people[rng.choice(len(self._people), p=self._people_odds)]
@@ -217,6 +219,21 @@ def chair(rng: np.random.Generator, image: Picture) -> None:
     if rng.random() < 0.5:
         shade = [int(value * rng.uniform(0.6, 1.5)) for value in color]
         cv2.rectangle(image, (left + radius, top + radius), (left + back_w - radius, height), shade, -1)
+
+
+def hang_clothes(rng: np.random.Generator, image: Picture, person: CutOut) -> None:
+    """Hang somebody's coat on the wall: a trunk without head, arms or legs that touches no edge is not a person."""
+    height, width = image.shape[:2]
+    body_h, body_w = person.mask.shape
+    trunk = np.s_[int(0.2 * body_h) : int(0.55 * body_h), int(0.25 * body_w) : int(0.75 * body_w)]
+    tall = int(height * rng.uniform(0.2, 0.5))
+    wide = max(8, int(tall * rng.uniform(0.3, 0.7)))
+    coat, matte = (cv2.resize(plane[trunk], (wide, tall)) for plane in (person.image, person.mask))
+    coat = jitter_color(rng, coat, strength=1.0)
+    top, left = int(rng.uniform(0.05, 0.4) * height), int(rng.uniform(0, 1) * (width - wide))
+    spot = np.s_[top : top + tall, left : left + wide]
+    blend = matte[: height - top, :, None].astype(np.float32) / 255
+    image[spot] = (image[spot] * (1 - blend) + coat[: height - top] * blend).astype(np.uint8)
 
 
 def desk(rng: np.random.Generator, image: Picture, alpha: Picture, texture: Picture) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.augment import Composer, CutOutSet, PairSet, crop_whole, degrade, place
+from models.augment import Composer, CutOutSet, PairSet, crop_whole, degrade, hang_clothes, place
 from models.datasets import CutOut, Pair, cut_out
 
 RED, GREEN = (200, 30, 30), (30, 160, 40)
@@ -96,3 +96,12 @@ def test_degrading_never_touches_the_alpha():
         worse = degrade(rng, sample)
         assert np.array_equal(worse.alpha, sample.alpha)
         assert worse.image.shape == sample.image.shape
+
+
+def test_hung_clothes_change_the_room_only():
+    rng = np.random.default_rng(0)
+    room = np.full((96, 160, 3), 90, np.uint8)
+    for _ in range(20):
+        hang_clothes(rng, room, cut_out(portrait()))
+    assert (room != 90).any()
+    assert (room[-1] == 90).all()
