@@ -179,8 +179,8 @@ def _open(device: int | str, open_capture: Callable[[int | str, int], Capture]) 
             return capture
         capture.release()
     raise SourceError(
-        f"camera {device} cannot be opened: it does not exist or another program uses it; `streamer devices` lists the "
-        "cameras"
+        f"camera {device} cannot be opened: another program uses it, or there is no such camera; "
+        "`streamer devices` lists the cameras"
     )
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -106,7 +106,7 @@ def test_frames_are_upright_rgb_of_the_size_that_info_tells_in_order_of_time(sou
         assert frame.image.dtype == np.uint8
         assert frame.image.shape == (source.info.size.height, source.info.size.width, 3)
         assert frame.captured_at_s <= time.monotonic()
-    for one, next_one in zip(frames, frames[1:], strict=False):
+    for one, next_one in pairwise(frames):
         assert next_one.index > one.index
         assert next_one.pts_s > one.pts_s
         assert next_one.captured_at_s >= one.captured_at_s

@@ -16,10 +16,13 @@ BLUE_IN_BGR = (255, 0, 0)
 MJPG = float(cv2.VideoWriter.fourcc(*"MJPG"))
 
 
+SIZE = Size(64, 48)
+
+
 class ScriptedCapture:
     """A camera that has only one size, whatever it is asked for."""
 
-    def __init__(self, *, opens: bool = True, fails: int = 0, count: int = 3, size: Size = Size(64, 48)) -> None:
+    def __init__(self, *, opens: bool = True, fails: int = 0, count: int = 3, size: Size = SIZE) -> None:
         self.asked: list[tuple[int, float]] = []
         self.fps = 30.0
         self.fourcc = MJPG

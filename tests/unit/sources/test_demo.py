@@ -17,7 +17,8 @@ def scene() -> DemoScene:
 
 def test_the_demo_is_five_seconds_at_thirty_frames(scene: DemoScene) -> None:
     source = open_source("demo")
-    assert (source.info.size, source.info.fps, source.info.frame_count) == (SIZE, 30, FRAME_COUNT)
+    assert (source.info.size, source.info.frame_count) == (SIZE, FRAME_COUNT)
+    assert source.info.fps == 30
     first, second = islice(iter(source), 2)
     assert (first.index, second.index) == (0, 1)
     assert second.pts_s == pytest.approx(1 / 30)
@@ -35,7 +36,7 @@ def test_the_matte_is_soft_at_the_edge_solid_inside_and_nothing_outside(scene: D
         alpha = scene.alpha(index)
         assert alpha.shape == (540, 960)
         assert alpha.dtype == np.float32
-        assert 0.0 <= alpha.min()
+        assert alpha.min() >= 0.0
         assert alpha.max() <= 1.0
         assert 0.2 < alpha.mean() < 0.45
         soft = (alpha > 0.02) & (alpha < 0.98)

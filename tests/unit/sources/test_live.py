@@ -21,7 +21,7 @@ def picture(value: int, size: Size = SIZE) -> Image:
 class Device:
     """Gives what the script holds; a callable in it is called and its answer given."""
 
-    def __init__(self, *script: Image | Exception | None | Callable[[], Image | None]) -> None:
+    def __init__(self, *script: Image | Exception | Callable[[], Image | None] | None) -> None:
         self.script = list(script)
         self.released = 0
         self.has_released = threading.Event()
