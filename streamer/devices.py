@@ -98,17 +98,17 @@ def _probed() -> Iterator[Device]:
     """Open each index for a moment."""
     import cv2
 
-    from streamer.sources.camera import backends, opencv_silenced
+    from streamer.sources.camera import backends, silence_opencv
 
-    with opencv_silenced():
-        for index in PROBED:
-            for backend in backends():
-                capture = cv2.VideoCapture(index, backend)
-                try:
-                    if capture.isOpened():
-                        width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-                        height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-                        yield Device(str(index), f"camera {index}, {width}x{height}")
-                        break
-                finally:
-                    capture.release()
+    silence_opencv()
+    for index in PROBED:
+        for backend in backends():
+            capture = cv2.VideoCapture(index, backend)
+            try:
+                if capture.isOpened():
+                    width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+                    height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+                    yield Device(str(index), f"camera {index}, {width}x{height}")
+                    break
+            finally:
+                capture.release()

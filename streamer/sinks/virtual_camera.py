@@ -22,7 +22,8 @@ REPEAT_S = 0.2
 class VirtualCameraSink:
     """Sends frames to v4l2loopback on Linux, OBS's virtual camera on macOS and Windows. It never paces.
 
-    RGBA lies on black, grey is spread over the three channels.
+    RGBA lies on black, grey is spread over the three channels. Virtual cameras carry 4:2:0, which readers only take at
+    even sizes: the last column or row of an odd one is repeated.
 
     Args:
         size: of every frame.
@@ -50,7 +51,8 @@ class VirtualCameraSink:
         self._last: Image | None = None
         self._sent_at_s = 0.0
         try:
-            self._camera: Any = (open_camera or _open)(size.width, size.height, float(fps), device)
+            even = (size.width + size.width % 2, size.height + size.height % 2)
+            self._camera: Any = (open_camera or _open)(*even, float(fps), device)
         except (RuntimeError, ValueError, OSError) as error:
             raise SinkError(_explained(str(error), device)) from None
         self.device = str(self._camera.device)
@@ -60,7 +62,10 @@ class VirtualCameraSink:
         """Send a frame of the size given at the start."""
         if frame.size != self._size:
             raise SinkError(f"the virtual camera was opened for {self._size}, but a frame is {frame.size}")
-        self._last = np.ascontiguousarray(flat_rgb(frame.image))
+        image = flat_rgb(frame.image)
+        if self._size.width % 2 or self._size.height % 2:
+            image = np.pad(image, ((0, self._size.height % 2), (0, self._size.width % 2), (0, 0)), "edge")
+        self._last = np.ascontiguousarray(image)
         self._send(self._last)
 
     def idle(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
@@ -81,15 +81,16 @@ class CameraSource:
         name = f"camera {device}"
         if open_capture is None:
             check_device(device)
-        with opencv_silenced():
-            capture = _open(device, open_capture or _opencv_capture)
-            try:
-                _ask(capture, asked)
-                first = _first_picture(capture, name, timeout_s)
-            except BaseException:
-                capture.release()
-                raise
+        silence_opencv()
+        capture = _open(device, open_capture or _opencv_capture)
+        try:
+            _ask(capture, asked)
+            first = _first_picture(capture, name, timeout_s)
+        except BaseException:
+            capture.release()
+            raise
         self._capture = capture
+        self._closing = threading.Event()
         self._timeout_s = timeout_s
         self._name = name
         size = Size(first.shape[1], first.shape[0])
@@ -111,21 +112,21 @@ class CameraSource:
 
     def close(self) -> None:
         """Give the camera back; a read that hangs gives it back when it returns. May be called twice."""
+        self._closing.set()
         self._frames.close()
 
-    def _read(self) -> Image:
-        return _picture(self._capture, self._name, self._timeout_s)
+    def _read(self) -> Image | None:
+        return _picture(self._capture, self._name, self._timeout_s, self._closing)
 
 
-@contextmanager
-def opencv_silenced() -> Iterator[None]:
-    """Keep OpenCV's own warnings off stderr; failures are told by the exceptions here."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+def silence_opencv() -> None:
+    """Keep OpenCV's own warnings off stderr from now on: what fails is told by the exceptions here.
+
+    It is not switched back: reading and closing warn too, on any thread. The variable ``OPENCV_LOG_LEVEL`` has the
+    last word.
+    """
+    if "OPENCV_LOG_LEVEL" not in os.environ:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def describe(width: int | None, height: int | None, fps: float | None, fourcc: str | None) -> str:
@@ -221,7 +222,9 @@ def _report(name: str, asked: CameraRequest, given: CameraRequest) -> None:
 
 def _first_picture(capture: Capture, name: str, timeout_s: float) -> Image:
     try:
-        return _picture(capture, name, timeout_s)
+        first = _picture(capture, name, timeout_s, threading.Event())
+        assert first is not None
+        return first
     except SourceError:
         raise SourceError(
             f"{name} opens but gives no picture: another program may be using it; close it, or choose another camera "
@@ -229,10 +232,10 @@ def _first_picture(capture: Capture, name: str, timeout_s: float) -> Image:
         ) from None
 
 
-def _picture(capture: Capture, name: str, timeout_s: float) -> Image:
-    """The next picture as RGB, after as many failed reads as fit into ``timeout_s``."""
+def _picture(capture: Capture, name: str, timeout_s: float, closing: threading.Event) -> Image | None:
+    """The next picture as RGB, after as many failed reads as fit into ``timeout_s``; None once it is being closed."""
     give_up_at_s = time.monotonic() + timeout_s
-    while True:
+    while not closing.is_set():
         try:
             ok, bgr = capture.read()
         except cv2.error:  # a damaged MJPG picture, or the device is gone
@@ -241,7 +244,8 @@ def _picture(capture: Capture, name: str, timeout_s: float) -> Image:
             return _to_rgb(bgr)
         if time.monotonic() >= give_up_at_s:
             raise SourceError(f"{name} stopped giving pictures: it was unplugged, or another program took it")
-        time.sleep(RETRY_S)
+        closing.wait(RETRY_S)
+    return None
 
 
 def _to_rgb(picture: np.ndarray) -> Image:

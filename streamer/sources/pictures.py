@@ -15,7 +15,7 @@ from streamer.errors import SourceError
 from streamer.frames import Frame, Image, Size
 from streamer.interfaces import SourceInfo
 from streamer.picture_names import SUFFIXES, NumberedNames, is_picture
-from streamer.sources.camera import opencv_silenced
+from streamer.sources.camera import silence_opencv
 
 STILL_FPS = Fraction(25)
 """Rate of a sequence when none is given, and of a still that is shown again and again."""
@@ -35,10 +35,10 @@ def read_picture(path: Path) -> Image:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
     if not data.size:
         raise SourceError(f"{path} is empty (0 bytes)")
+    silence_opencv()
     try:
-        with opencv_silenced():
-            bgr = cv2.imdecode(data, cv2.IMREAD_COLOR)
-            stored = bgr if path.suffix.lower() in (".jpg", ".jpeg") else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        stored = bgr if path.suffix.lower() in (".jpg", ".jpeg") else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise SourceError(f"{path} cannot be read as a picture: {error.err or 'OpenCV failed'}") from None
     if bgr is None or stored is None:

@@ -58,6 +58,24 @@ def test_it_is_opened_with_the_size_rate_and_device_of_the_run() -> None:
     assert asked == [(16, 12, 25.0, "/dev/video10")]
 
 
+def test_odd_sizes_are_made_even_by_repeating_the_edge() -> None:
+    asked: list[tuple[object, ...]] = []
+    camera = ScriptedCamera()
+
+    def open_camera(*arguments: object) -> ScriptedCamera:
+        asked.append(arguments)
+        return camera
+
+    opened = VirtualCameraSink(Size(15, 11), Fraction(25), open_camera=open_camera)
+    frame = make_frame(size=Size(15, 11))
+    opened.write(frame)
+    assert asked[0][:2] == (16, 12)
+    (sent,) = camera.sent
+    np.testing.assert_array_equal(sent[:11, :15], frame.image)
+    np.testing.assert_array_equal(sent[11], sent[10])
+    np.testing.assert_array_equal(sent[:, 15], sent[:, 14])
+
+
 def test_a_frame_of_another_size_is_refused() -> None:
     with pytest.raises(SinkError, match="opened for 16x12, but a frame is 8x8"):
         sink(ScriptedCamera()).write(make_frame(size=Size(8, 8)))

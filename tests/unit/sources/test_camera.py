@@ -10,7 +10,7 @@ import pytest
 from streamer.errors import SourceError
 from streamer.frames import Size
 from streamer.sources import open_source
-from streamer.sources.camera import CameraRequest, CameraSource
+from streamer.sources.camera import CameraRequest, CameraSource, silence_opencv
 
 BLUE_IN_BGR = (255, 0, 0)
 MJPG = float(cv2.VideoWriter.fourcc(*"MJPG"))
@@ -108,8 +108,16 @@ def test_a_senseless_rate_is_not_believed(claimed_fps: float) -> None:
 
 def test_a_few_failed_reads_are_forgiven() -> None:
     source = camera(ScriptedCapture(fails=2), timeout_s=10.0)
-    assert next(iter(source)).index == 0
+    assert next(iter(source)).size == SIZE
     source.close()
+
+
+def test_a_camera_that_fails_is_given_back_at_once_when_it_is_closed() -> None:
+    capture = ScriptedCapture(count=2)
+    source = camera(capture, timeout_s=1000.0)
+    next(iter(source))
+    source.close()
+    assert capture.released == 1
 
 
 def test_a_camera_that_stops_ends_in_one_clear_error() -> None:
@@ -151,12 +159,21 @@ def test_a_camera_that_does_not_exist_gives_one_line_and_no_noise(spec: str, cap
     assert capfd.readouterr() == ("", "")
 
 
-def test_opencv_is_silent_while_a_camera_opens_and_talks_again_afterwards(capfd: pytest.CaptureFixture[str]) -> None:
-    before = cv2.utils.logging.getLogLevel()
-    with pytest.raises(SourceError):
-        CameraSource(63, open_capture=lambda device, backend: cv2.VideoCapture(device, backend))
-    assert capfd.readouterr().err == ""
-    assert cv2.utils.logging.getLogLevel() == before
+def test_opencv_itself_says_nothing_unless_it_is_asked_to(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENCV_LOG_LEVEL", raising=False)
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
+    try:
+        with pytest.raises(SourceError):
+            CameraSource(63, open_capture=lambda device, backend: cv2.VideoCapture(device, backend))
+        assert capfd.readouterr().err == ""
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
+        monkeypatch.setenv("OPENCV_LOG_LEVEL", "WARNING")
+        silence_opencv()
+        assert cv2.utils.logging.getLogLevel() == cv2.utils.logging.LOG_LEVEL_WARNING
+    finally:
+        cv2.utils.logging.setLogLevel(before)
 
 
 @pytest.mark.parametrize(
