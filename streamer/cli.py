@@ -188,7 +188,7 @@ def _refusal(end: SystemExit, said: str) -> str:
         if isinstance(cause, ValidationError):
             return _as_flags(first_problem(cause)[1])
         cause = cause.__context__
-    lines = [line.strip("│╭╮╰╯─ ") for line in said.splitlines()]
+    lines = [line.strip("│╭╮╰╯─|+ ") for line in said.splitlines()]  # the last two: where the terminal knows no boxes
     reasons = [line for line in lines[1:] if line]
     return f"{reasons[0] if reasons else 'the flags cannot be read'} (streamer --help lists them)"
 

@@ -20,8 +20,8 @@ INTRODUCTION = """\
 
 # Configuration
 
-A setting is a flag (`--camera-size 1280x720`) and a key of a YAML file (`camera_size: 1280x720`). The flag counts before
-the preset, and the preset before the default.
+A setting is a flag (`--camera-size 1280x720`) and a key of a YAML file (`camera_size: 1280x720`). The flag counts
+before the preset, and the preset before the default.
 
 A preset is the first word: the name of one below, or the path of a YAML file with some of the settings.
 
@@ -30,8 +30,8 @@ streamer video --input clip.mp4 --output out.mp4
 streamer call.yaml --background blur
 ```
 
-`--dry-run` prints all settings as they would be used, as YAML that can be kept as a preset. An unknown key or flag and a
-value out of range are answered with the nearest or the allowed ones, and the exit code is 2.
+`--dry-run` prints all settings as they would be used, as YAML that can be kept as a preset. An unknown key or flag and
+a value out of range are answered with the nearest or the allowed ones, and the exit code is 2.
 
 An output that is watched while it runs (`preview`, `virtual`) makes a file play at its own speed;
 frames for which the machine is too slow are then dropped, also from a file written beside it.

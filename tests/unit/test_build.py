@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import os
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import ScriptedSource
+from media import constant
+from networks import red_means_person
+
+from streamer import build, sinks, sources
+from streamer.config import StreamConfig
+from streamer.errors import ConfigError, SinkError, StreamerError, WeightsError
+from streamer.frames import Frame, Size
+from streamer.interfaces import SourceInfo
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return constant(tmp_path / "clip.mp4", count=6)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return red_means_person(tmp_path / "red.safetensors")
+
+
+def ignore(frame: Frame) -> None:
+    """Nobody watches."""
+
+
+def refused(**settings: object) -> str:
+    with pytest.raises(StreamerError) as caught:
+        build.check(StreamConfig(**settings))  # type: ignore[arg-type]
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def info(*, is_live: bool = False, is_still: bool = False) -> SourceInfo:
+    return SourceInfo("something", Size(160, 96), Fraction(25), is_live, is_still=is_still)
+
+
+def test_outputs_in_folders_that_do_not_exist_are_refused(tmp_path: Path) -> None:
+    for name in ("no/out.mp4", "no/out.png", "no/deeper/%06d.png"):
+        assert "does not exist" in refused(output=str(tmp_path / name))
+    assert "does not exist" in refused(output="null", stats=tmp_path / "no" / "s.json")
+
+
+def test_the_last_folder_of_numbered_pictures_may_be_missing(tmp_path: Path) -> None:
+    build.check(StreamConfig(output=(str(tmp_path / "mattes" / "%06d.png"),)))
+    assert not (tmp_path / "mattes").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "is not a folder" in refused(output=str(tmp_path / "file" / "out.mp4"))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        assert "no permission" in refused(output=str(tmp_path / "out.mp4"))
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_no_permission_is_seen_before_anything_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "no permission to write in" in refused(output=str(tmp_path / "out.mp4"))
+
+
+def test_an_output_that_exists_is_refused_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    old = tmp_path / "out.mp4"
+    old.write_bytes(b"old")
+    assert refused(output=str(old)) == f"output {old} exists: choose another name, or --overwrite to replace it"
+    build.check(StreamConfig(output=(str(old),), overwrite=True))
+    assert old.read_bytes() == b"old"
+
+
+def test_numbered_pictures_that_exist_are_refused(tmp_path: Path) -> None:
+    pattern = str(tmp_path / "%04d.png")
+    build.check(StreamConfig(output=(pattern,)))
+    (tmp_path / "0007.png").touch()
+    assert "0007.png" in refused(output=pattern)
+    build.check(StreamConfig(output=(pattern,), overwrite=True))
+
+
+@pytest.mark.parametrize("setting", ["input", "background", "weights"])
+def test_what_is_read_is_never_overwritten(setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "mine.mp4"
+    mine.write_bytes(b"precious")
+    message = refused(**{setting: "mine.mp4", "output": str(mine), "overwrite": True})
+    assert message == f"output {mine} is also what is read: choose another name"
+
+
+def test_backgrounds_weights_and_encoders_are_checked_before_anything_is_opened(tmp_path: Path) -> None:
+    assert "color '#12'" in refused(background="color:#12")
+    assert "neither a known form nor a file" in refused(background=("blur", "beach"))
+    assert "weights nowhere.pth do not exist" in refused(weights="nowhere.pth")
+    assert "vp10" in refused(output=str(tmp_path / "out.mp4"), encoder="vp10")
+    assert ".mp4 cannot hold transparency" in refused(output=str(tmp_path / "out.mp4"), background="transparent")
+    assert ".mp4 cannot hold transparency" in refused(output=str(tmp_path / "out.mp4"), write="foreground")
+
+
+def test_the_default_output_fits_what_is_read() -> None:
+    plain, cut_out = StreamConfig(), StreamConfig(write="foreground")
+    assert build.default_output(plain, info(is_live=True)) == "preview"
+    assert build.default_output(plain, info(is_still=True)) == "out.png"
+    assert build.default_output(plain, info()) == "out.mp4"
+    assert build.default_output(cut_out, info()) == "out.mov"
+
+
+def test_a_matte_over_a_transparent_background_has_no_alpha() -> None:
+    assert build.has_alpha(StreamConfig(background=("transparent",)))
+    assert not build.has_alpha(StreamConfig(background=("transparent",), write="alpha"))
+
+
+@pytest.mark.parametrize(
+    ("output", "is_file", "is_watched"),
+    [
+        ("out.mp4", True, False),
+        ("a/%d.png", True, False),
+        ("preview", False, True),
+        ("virtual", False, True),
+        ("/dev/video7", False, True),
+        ("null", False, False),
+    ],
+)
+def test_only_watched_outputs_make_a_file_play_at_its_own_speed(output: str, is_file: bool, is_watched: bool) -> None:
+    assert (build.is_file(output), build.is_watched(output)) == (is_file, is_watched)
+
+
+def test_a_file_is_not_live_and_every_frame_counts(clip: Path, weights: Path, tmp_path: Path) -> None:
+    config = StreamConfig(input=str(clip), output=(str(tmp_path / "out.mp4"),), weights=weights, device="cpu")
+    written: list[int] = []
+    with build.opened(config, on_written=lambda frame: written.append(frame.index)) as stream:
+        assert not stream.info.is_live
+        assert stream.pipeline.run() == "finished"
+    assert written == list(range(6))
+    assert (tmp_path / "out.mp4").exists()
+
+
+def test_the_camera_gets_what_the_settings_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def open_source(spec: str, **wishes: object) -> ScriptedSource:
+        asked.update(wishes, spec=spec)
+        raise SinkError("far enough")
+
+    monkeypatch.setattr(sources, "open_source", open_source)
+    config = StreamConfig(
+        input="0", output=("null",), camera_size="1280x720", camera_fps=30, camera_fourcc="MJPG", start=2, end=3
+    )
+    with pytest.raises(SinkError, match="far enough"), build.opened(config, on_written=ignore):
+        pass
+    camera = sources.CameraRequest(1280, 720, 30, "MJPG")
+    assert asked == {"spec": "0", "start_s": 2.0, "end_s": 3.0, "camera": camera, "paced": False}
+
+
+def test_a_preview_makes_a_file_live(clip: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: dict[str, object] = {}
+    from streamer.sinks.null import NullSink
+
+    def open_sink(spec: str, info: SourceInfo, **wishes: object) -> NullSink:
+        keys.update(wishes)
+        return NullSink()
+
+    monkeypatch.setattr(sinks, "open_sink", open_sink)
+    config = StreamConfig(input=str(clip), output=("preview",), weights=weights, device="cpu")
+    with build.opened(config, on_written=ignore) as stream:
+        assert stream.info.is_live
+        press, hud = keys["on_key"], keys["hud"]
+        assert callable(press)
+        assert callable(hud)
+        assert hud() == [stream.segmenter.description]
+        for key in ("b", "m", "q"):
+            press(key)
+        assert stream.pipeline.run() == "stopped"
+
+
+def test_wrong_weights_close_the_source_and_leave_nothing(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = ScriptedSource(3)
+    monkeypatch.setattr(sources, "open_source", lambda spec, **wishes: source)
+    wrong = tmp_path / "wrong.safetensors"
+    wrong.write_bytes(b"no weights")
+    before = sorted(tmp_path.iterdir())
+    config = StreamConfig(input=str(clip), output=(str(tmp_path / "mattes" / "%d.png"),), weights=wrong, device="cpu")
+    with pytest.raises(WeightsError, match=r"wrong\.safetensors"), build.opened(config, on_written=ignore):
+        pass
+    assert source.closed == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_second_output_that_fails_takes_the_first_with_it(clip: Path, weights: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    config = StreamConfig(
+        input=str(clip), output=(str(tmp_path / "out.mp4"), str(tmp_path / "one.png")), weights=weights, device="cpu"
+    )
+    with pytest.raises(ConfigError, match="is one picture"), build.opened(config, on_written=ignore):
+        pass
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_leaving_without_a_run_leaves_nothing(clip: Path, weights: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    config = StreamConfig(input=str(clip), output=(str(tmp_path / "out.mp4"),), weights=weights, device="cpu")
+    with pytest.raises(KeyboardInterrupt), build.opened(config, on_written=ignore):
+        raise KeyboardInterrupt
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_default_output_is_refused_too_when_it_exists(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out.mp4").write_bytes(np.zeros(4, np.uint8).tobytes())
+    with (
+        pytest.raises(ConfigError, match=r"output out\.mp4 exists"),
+        build.opened(StreamConfig(input=str(clip)), on_written=ignore),
+    ):
+        pass
+
+
+def test_building_loads_torch_only_for_the_matte() -> None:
+    import subprocess
+
+    code = "import sys, streamer.build; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
