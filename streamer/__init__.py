@@ -1,1 +1,1 @@
-
+"""Puts a person before another background, live or in a video."""

@@ -23,7 +23,7 @@ class ConfigError(StreamerError):
     """A setting is wrong; the message names the value and the allowed ones."""
 
 
-class MissingExtra(StreamerError):
+class MissingExtra(StreamerError):  # noqa: N818 - the word says it
     """An optional package is missing; the message holds the exact ``pip install`` line."""
 
 
