@@ -57,7 +57,7 @@ def repeat_clip(clip: Path, path: Path, seconds: float) -> int:
         tick = original.time_base or Fraction(1, 1000)
         times = [(packet.pts or 0, packet.dts or 0, packet.duration or 1) for packet in packets]
         length = max(pts + duration for pts, _, duration in times) - min(pts for pts, _, _ in times)
-        repetitions = max(1, math.ceil(Fraction(seconds) / (length * tick)))
+        repetitions = max(1, math.ceil(Fraction(seconds).limit_denominator(10**6) / (length * tick)))
         for repetition in range(repetitions):
             for packet, (pts, dts, _) in zip(packets, times, strict=True):
                 packet.stream, packet.time_base = copy, tick  # muxing rescales a packet in place

@@ -48,14 +48,16 @@ def show_machine(console: Console, machine: Mapping[str, str], settings: Mapping
 def show_contest(console: Console, contest: Contest) -> None:
     """Frame rates, then the stages."""
     console.print()
+    for name, runs in contest.runs.items():
+        console.print(f"{name}: {runs[0].what}")
     table = _table(console, f"{contest.clip}: frames a second, from file to file")
     for heading in ("", "fps", "each round", "ratio", "CPU ms/frame", "start-up s", "peak MB"):
-        table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if heading == "" else "right")
     for name, runs in contest.runs.items():
         ratio = "" if contest.ratio is None else f"{contest.ratio:.2f}" if name == OURS else "1"
         memory = [run.peak_rss_mb for run in runs if run.peak_rss_mb is not None]
         table.add_row(
-            f"{name} ({runs[0].what})",
+            name,
             f"{contest.median(name, lambda run: run.fps):.1f}",
             " ".join(f"{run.fps:.1f}" for run in runs),
             ratio,
@@ -108,7 +110,7 @@ def _stages(runs: list[Run]) -> dict[str, dict[str, float]]:
 def _show_stages(console: Console, contest: Contest) -> None:
     table = _table(console, f"{contest.clip}: milliseconds a frame in each stage")
     for heading in ("", "stage", "what it does", *PERCENTILES):
-        table.add_column(heading, justify="right" if heading in PERCENTILES else "left", no_wrap=True)
+        table.add_column(heading, justify="right" if heading in PERCENTILES else "left")
     for name, runs in contest.runs.items():
         for stage, times_ms in _stages(runs).items():
             shown = (f"{times_ms[p]:.1f}" for p in PERCENTILES)
