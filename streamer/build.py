@@ -23,6 +23,7 @@ from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.pipeline import Pipeline
 from streamer.rendering import Renderer
+from streamer.scaling import keep_to_one_thread
 from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.stats import Stats
 
@@ -62,6 +63,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         StreamerError: something cannot be opened; what was opened before it is closed, and no output is left.
     """
     check(config)
+    keep_to_one_thread()
     with ExitStack() as stack:
         source = _open_source(config)
         stack.callback(source.close)

@@ -113,11 +113,13 @@ def _carry(colours: _Colours, levels: _Levels) -> _Colours:
     weight = levels.astype(np.float32) / np.float32(255)
     for _ in range(3):
         weight *= weight  # to the 8th power: a colour that is half certain is half the other side's
-    weighted = colours * weight[..., None]
+    weights = cv2.merge((weight, weight, weight))
+    weighted = cv2.multiply(colours, weights)
     carried = colours
     for radius_px in (WIDE_PX, NARROW_PX):
         window = (2 * radius_px + 1, 2 * radius_px + 1)
-        share = cv2.blur(weight, window)[..., None]
+        share = cv2.blur(weights, window)
+        share += np.float32(FAINT)
         # The wide estimate stands in, with little weight, where the narrow window saw nothing.
-        carried = (cv2.blur(weighted, window) + FAINT * carried) / (share + FAINT)
+        carried = cv2.divide(cv2.scaleAdd(carried, FAINT, cv2.blur(weighted, window)), share)
     return carried

@@ -13,6 +13,15 @@ from streamer.frames import Image, Size
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 
+def keep_to_one_thread() -> None:
+    """Make OpenCV work on the thread that calls it, in the whole process.
+
+    Its pool hardly speeds up pictures of this size, and its workers spin between two calls: on two cores that cost
+    3 of 35 ms of processor time a frame (720p).
+    """
+    cv2.setNumThreads(1)
+
+
 def shrink(image: NDArray[Pixel], size: Size) -> NDArray[Pixel]:
     """The picture at ``size``, which is smaller: halved while it can be, then scaled bilinearly.
 

@@ -39,6 +39,7 @@ class FrameConverter:
             dst_color_range=self._range,
             # The mean of each 2x2 block: undoes exactly what decoding does to the chroma.
             interpolation=Interpolation.AREA,
+            threads=1,  # more only wait for each other: the other cores have the matte and the encoder to do
         )
 
     def _padded(self, image: Image) -> Image:

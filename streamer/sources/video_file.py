@@ -228,6 +228,7 @@ class VideoFileSource:
             src_colorspace=effective_matrix(picture.colorspace, picture.height),
             src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
+            threads=1,  # more only wait for each other: the other cores have the matte and the encoder to do
         )
         return cast(Image, rgb.to_ndarray())
 

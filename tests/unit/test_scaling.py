@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.frames import Size
-from streamer.scaling import cover, shrink
+from streamer.scaling import cover, keep_to_one_thread, shrink
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 90), st.integers(1, 90))
@@ -31,3 +32,13 @@ def test_shrinking_a_fine_pattern_gives_its_mean_not_an_alias() -> None:
     stripes = np.zeros((256, 256), np.float32)
     stripes[:, ::2] = 1
     assert np.abs(shrink(stripes, Size(64, 64)) - 0.5).max() < 0.01
+
+
+def test_opencv_works_on_the_calling_thread_alone() -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        keep_to_one_thread()
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
