@@ -117,7 +117,13 @@ class OpenVinoRuntime:
     def _compile(self, shape: tuple[int, ...]) -> None:
         model = self._core.read_model(self._onnx)
         model.reshape(list(shape))
-        settings = {"INFERENCE_NUM_THREADS": spare_threads(), "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
+        settings = {
+            "INFERENCE_NUM_THREADS": spare_threads(),
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            # Else it binds the calling thread to one core, and waits there for the encoder while another core is idle.
+            "ENABLE_CPU_PINNING": False,
+        }
         self._request = self._core.compile_model(model, "CPU", settings).create_infer_request()
         self._shape = shape
 
