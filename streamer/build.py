@@ -7,7 +7,6 @@ mistake is answered at once and leaves nothing behind.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 FAILURES_ALLOWED = 30
 """Frames of a file in a row that may go without a matte: more is no mishap, and nobody wants that file."""
-_DEVICE = re.compile(r"/dev/video\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,8 @@ def check_outputs(outputs: Sequence[str], config: StreamConfig) -> None:
     """Refuse outputs that cannot be written, or that would cost a file that exists; see ``check``."""
     read = [path for path in (config.input, *config.background, str(config.weights or "")) if os.path.exists(path)]
     for spec in outputs:
-        if not is_file(spec):
+        sinks.check_spec(spec)
+        if not sinks.is_file(spec):
             continue
         path = Path(spec)
         if is_pattern(spec):
@@ -131,18 +130,12 @@ def check_outputs(outputs: Sequence[str], config: StreamConfig) -> None:
             raise ConfigError(f"output {spec} exists: choose another name, or --overwrite to replace it")
         if path.suffix.lower() in sinks.VIDEO_SUFFIXES:
             choose_encoder(path, _encoding(config), has_alpha=has_alpha(config))
-        if not path.is_dir():
-            _check_folder(path, spec)
-
-
-def is_file(output: str) -> bool:
-    """Whether an output is a file or several, and not a window, a camera or nothing."""
-    return output not in ("preview", "virtual", "null") and not _DEVICE.fullmatch(output)
+        _check_folder(path, spec)
 
 
 def is_watched(output: str) -> bool:
     """Whether somebody watches an output while it runs, so that a file has to play at its own speed."""
-    return output != "null" and not is_file(output)
+    return output != "null" and not sinks.is_file(output)
 
 
 def has_alpha(config: StreamConfig) -> bool:

@@ -6,10 +6,11 @@ import json
 import os
 from pathlib import Path
 
-from streamer.build import Stream, is_file
+from streamer.build import Stream
 from streamer.errors import SinkError
 from streamer.picture_names import is_pattern
 from streamer.progress import ProgressBar
+from streamer.sinks import is_file
 from streamer.stats import Snapshot
 
 

@@ -14,10 +14,35 @@ from streamer.picture_names import SUFFIXES, is_pattern, is_picture
 if TYPE_CHECKING:
     from streamer.sinks.encoders import Encoding
 
-__all__ = ["VIDEO_SUFFIXES", "open_sink"]
+__all__ = ["VIDEO_SUFFIXES", "check_spec", "is_file", "open_sink"]
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 DEVICE = re.compile(r"/dev/video\d+")
+
+
+def is_file(spec: str) -> bool:
+    """Whether an output is a file or several, and not a window, a camera or nothing."""
+    return spec not in ("preview", "virtual", "null") and DEVICE.fullmatch(spec) is None
+
+
+def check_spec(spec: str) -> None:
+    """Refuse a folder, and what is of no known kind, before anything is opened.
+
+    Raises:
+        ConfigError: the message gives the allowed kinds.
+    """
+    if not is_file(spec):
+        return
+    path = Path(spec)
+    if path.is_dir() or spec.endswith(("/", "\\")):
+        raise ConfigError(
+            f"{spec} is a folder; name what to write in it, such as {path / '%06d.png'} or {path / 'out.mp4'}"
+        )
+    if not (is_pattern(spec) or is_picture(path) or path.suffix.lower() in VIDEO_SUFFIXES):
+        raise ConfigError(
+            f"{spec!r} is no output: use a video ({' '.join(VIDEO_SUFFIXES)}), pictures such as out/%06d.png "
+            f"({' '.join(SUFFIXES)}), preview, virtual, or null"
+        )
 
 
 def open_sink(
@@ -45,6 +70,7 @@ def open_sink(
         SinkError: it cannot be opened.
         MissingExtra: ``virtual`` needs a package that is not installed.
     """
+    check_spec(spec)
     path = Path(spec)
     if spec == "null":
         from streamer.sinks.null import NullSink
@@ -58,24 +84,15 @@ def open_sink(
         from streamer.sinks.virtual_camera import VirtualCameraSink
 
         return VirtualCameraSink(info.size, info.fps, device=None if spec == "virtual" else spec)
-    if path.is_dir() or spec.endswith(("/", "\\")):
-        raise ConfigError(
-            f"{spec} is a folder; name what to write in it, such as {path / '%06d.png'} or {path / 'out.mp4'}"
-        )
     if is_pattern(spec):
         from streamer.sinks.pictures import SequenceSink
 
         return SequenceSink(spec, has_alpha=has_alpha)
     if is_picture(path):
         return _open_picture(path, info, has_alpha)
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        from streamer.sinks.video_file import VideoFileSink
+    from streamer.sinks.video_file import VideoFileSink
 
-        return VideoFileSink(path, info, encoding, has_alpha=has_alpha)
-    raise ConfigError(
-        f"{spec!r} is no output: use a video ({' '.join(VIDEO_SUFFIXES)}), pictures such as out/%06d.png "
-        f"({' '.join(SUFFIXES)}), preview, virtual, or null"
-    )
+    return VideoFileSink(path, info, encoding, has_alpha=has_alpha)
 
 
 def _open_picture(path: Path, info: SourceInfo, has_alpha: bool) -> Sink:

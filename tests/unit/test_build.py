@@ -103,6 +103,8 @@ def test_backgrounds_weights_and_encoders_are_checked_before_anything_is_opened(
     assert "color '#12'" in refused(background="color:#12")
     assert "neither a known form nor a file" in refused(background=("blur", "beach"))
     assert "weights nowhere.pth do not exist" in refused(weights="nowhere.pth")
+    assert "is a folder; name what to write in it" in refused(output=str(tmp_path))
+    assert "is no output: use a video" in refused(output="out.avi")
     assert "vp10" in refused(output=str(tmp_path / "out.mp4"), encoder="vp10")
     assert ".mp4 cannot hold transparency" in refused(output=str(tmp_path / "out.mp4"), background="transparent")
     assert ".mp4 cannot hold transparency" in refused(output=str(tmp_path / "out.mp4"), write="foreground")
@@ -133,7 +135,7 @@ def test_a_matte_over_a_transparent_background_has_no_alpha() -> None:
     ],
 )
 def test_only_watched_outputs_make_a_file_play_at_its_own_speed(output: str, is_file: bool, is_watched: bool) -> None:
-    assert (build.is_file(output), build.is_watched(output)) == (is_file, is_watched)
+    assert (sinks.is_file(output), build.is_watched(output)) == (is_file, is_watched)
 
 
 def test_a_file_is_not_live_and_every_frame_counts(clip: Path, weights: Path, tmp_path: Path) -> None:
