@@ -74,14 +74,48 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
         RGB uint8 ``(h, w, 3)``, equal to ``image`` where the alpha is 0 and further than ``rim_px`` inside the person;
         ``image`` itself when the alpha is nowhere in between.
     """
-    height, width = alpha.shape
-    levels = _levels(alpha)
-    side = 2 * rim_px(Size(width, height)) + 1
-    window = np.ones((side, side), np.uint8)
-    inside = cv2.erode(levels, window)
-    where = np.flatnonzero((inside < 255) & (levels > 0))
+    where, colours = _cleaned_edge(image, _levels(alpha))
     if where.size == 0:
         return image
+    estimated = image.copy()
+    estimated.reshape(-1, 3)[where] = np.rint(colours)
+    return estimated
+
+
+def replace_background(image: Image, alpha: Alpha, background: Image) -> Image:
+    """The person of ``image`` over ``background``: ``over`` with the colours of ``estimate_foreground``, in one go.
+
+    Only the edge is computed; the rest is copied, which takes half the time.
+
+    Args:
+        image: RGB uint8 ``(h, w, 3)``.
+        alpha: float32 ``(h, w)`` in [0, 1], the matte of this very picture; used in 255 steps.
+        background: RGB uint8 ``(h, w, 3)``.
+
+    Returns:
+        RGB uint8 ``(h, w, 3)``: exactly the background at alpha 0.
+    """
+    levels = _levels(alpha)
+    where, colours = _cleaned_edge(image, levels)
+    result = background.copy()
+    cv2.copyTo(image, (levels == 255).view(np.uint8), result)
+    weight = levels.reshape(-1, 1)[where] / np.float32(255)
+    behind = background.reshape(-1, 3)[where]
+    result.reshape(-1, 3)[where] = np.rint(weight * colours + (1 - weight) * behind)
+    return result
+
+
+def _cleaned_edge(image: Image, levels: _Levels) -> tuple[NDArray[np.intp], _Colours]:
+    """The pixels that may be mixed with the room, as flat indices ``(n,)``, and the person's colours there, ``(n, 3)``.
+
+    All that is neither the room (level 0) nor deep inside the person is among them.
+    """
+    height, width = levels.shape
+    side = 2 * rim_px(Size(width, height)) + 1
+    inside = cv2.erode(levels, np.ones((side, side), np.uint8))
+    where = np.flatnonzero((inside < 255) & (levels > 0))
+    if where.size == 0:
+        return where, np.empty((0, 3), np.float32)
     scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
     size = Size(max(1, round(width * scale)), max(1, round(height * scale)))
     small = shrink(image, size).astype(np.float32)
@@ -90,9 +124,7 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
     rows, columns = np.divmod(where, width)
     spots = (rows * size.height // height, columns * size.width // width)
     own = image.reshape(-1, 3)[where].astype(np.float32)
-    estimated = image.copy()
-    estimated.reshape(-1, 3)[where] = np.rint(_without_room(own, person[spots], room[spots]))
-    return estimated
+    return where, _without_room(own, person[spots], room[spots])
 
 
 def rim_px(size: Size) -> int:

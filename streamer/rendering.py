@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from streamer.compositing import estimate_foreground, over, with_alpha
+from streamer.compositing import estimate_foreground, replace_background, with_alpha
 from streamer.controls import Controls
 from streamer.errors import SegmentationError, StreamerError
 from streamer.frames import Alpha, Frame, Image, Size
@@ -151,7 +151,7 @@ class Renderer:
         with self._stats.time("composite"):
             if background is None:
                 return _cut_out(frame.image, alpha)
-            return over(estimate_foreground(frame.image, alpha), alpha, background)
+            return replace_background(frame.image, alpha, background)
 
     def _background_image(self, frame: Frame, alpha: Alpha, index: int) -> Image | None:
         try:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.compositing import estimate_foreground, over, rim_px, with_alpha
+from streamer.compositing import estimate_foreground, over, replace_background, rim_px, with_alpha
 from streamer.frames import Alpha, Image, Size
 
 RED, GREEN, GREY = (200, 40, 30), (20, 180, 60), (120, 120, 120)
@@ -74,6 +74,21 @@ def test_compositing_leaves_its_inputs_alone() -> None:
     over(foreground, alpha, background)
     estimate_foreground(foreground, alpha)
     with_alpha(foreground, alpha)
+    replace_background(foreground, alpha, background)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 60), st.sampled_from(["soft", "hard", "mixed"]))
+def test_replacing_the_background_is_the_estimated_person_over_it(
+    seed: int, height: int, width: int, kind: str
+) -> None:
+    image, background = noise(seed, height, width), noise(seed + 1, height, width)
+    alpha = np.random.default_rng(seed).random((height, width), dtype=np.float32)
+    if kind != "soft":
+        alpha = np.clip(alpha * 3 - 1, 0, 1) if kind == "mixed" else np.rint(alpha)
+    expected = over(estimate_foreground(image, alpha), alpha, background)
+    result = replace_background(image, alpha, background)
+    assert np.abs(result.astype(int) - expected).max() <= 1
+    assert np.array_equal(result[alpha == 0], background[alpha == 0])
 
 
 def test_with_alpha_keeps_the_colours_straight() -> None:
