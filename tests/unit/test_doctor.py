@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from networks import red_means_person
+from rich.console import Console
+
+from streamer import doctor
+from streamer.config import StreamConfig
+from streamer.devices import Device
+from streamer.doctor import Finding
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> StreamConfig:
+    return StreamConfig(weights=red_means_person(tmp_path / "red.safetensors"), device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's own cameras and display are nothing to depend on."""
+    monkeypatch.setattr("streamer.devices.list_cameras", lambda: [])
+    monkeypatch.setattr("streamer.devices.list_virtual_cameras", lambda: [])
+    monkeypatch.delenv("DISPLAY", raising=False)
+
+
+def report(config: StreamConfig) -> tuple[int, str]:
+    shown = io.StringIO()
+    code = doctor.examine(config, Console(file=shown, width=40))
+    return code, shown.getvalue()
+
+
+def test_doctor_says_what_really_runs_the_matte_by_running_it(config: StreamConfig) -> None:
+    code, shown = report(config)
+    assert code == 0
+    assert "ok  matte            compact" in shown
+    assert "on CPU (torch): " in shown
+    assert "ms a frame of 1280x720" in shown
+    assert "encoders         x264, vp9, prores, ffv1" in shown
+    assert all(
+        subject in shown for subject in ("system", "torch", "CPU runtimes", "preview", "virtual camera", "camera")
+    )
+
+
+def test_lines_that_are_to_be_copied_are_not_broken(config: StreamConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    assert "-> pip install 'backlot[virtual]' (from a clone: pip install -e '.[virtual]')\n" in report(config)[1]
+
+
+def test_doctor_fails_when_the_matte_cannot_run_as_asked() -> None:
+    code, shown = report(StreamConfig(weights=Path("nowhere.safetensors")))
+    assert code == 2
+    assert "failed  matte            nowhere.safetensors" in shown
+
+
+def test_a_gpu_that_is_required_and_missing_fails(config: StreamConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    code, shown = report(config.model_copy(update={"device": "auto", "require_gpu": True}))
+    assert code == 2
+    assert "failed  matte            no GPU" in shown
+    assert "the CPU does the work" in shown
+
+
+def test_a_gpu_that_does_not_compute_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*shape: int, device: str) -> None:
+        raise RuntimeError("no kernel image is available\nmore about it")
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Old card")
+    monkeypatch.setattr("torch.ones", fail)
+    findings = list(doctor._torch())
+    assert findings[1] == Finding(
+        "GPU", "no", "Old card (cuda) is there but does not compute: no kernel image is available", "update its driver"
+    )
+
+
+def test_a_missing_runtime_comes_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamer.segmentation.runtimes.is_installed", lambda name: name == "torch")
+    openvino = next(found for found in doctor._runtimes() if "openvino is not installed" in found.text)
+    assert openvino.mend.startswith("pip install 'backlot[openvino]'")
+
+
+def test_cameras_are_listed_with_their_troubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamer.devices.list_cameras", lambda: [Device("1", "Desk", "no permission")])
+    assert list(doctor._cameras()) == [Finding("camera", "ok", "1  Desk  (no permission)")]
+
+
+def test_a_look_that_fails_does_not_hide_the_others(config: StreamConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _cameras() -> Iterator[Finding]:
+        raise OSError("the bus is on fire")
+        yield
+
+    monkeypatch.setattr(doctor, "_cameras", _cameras)
+    monkeypatch.setattr(doctor, "_matte", lambda config: iter(()))
+    code, shown = report(config)
+    assert code == 2
+    assert "failed  cameras          OSError('the bus is on fire')" in shown
+    assert "encoders" in shown
