@@ -49,7 +49,9 @@ class Report:
         """What Ctrl-C has left."""
         kept = self._kept()
         if kept:
-            return f"interrupted: {' and '.join(kept)} ends after {self._bar.frames} frames"
+            return (
+                f"interrupted after {_count(self._bar.frames)}, which {_are(self._bar.frames)} in {' and '.join(kept)}"
+            )
         files = any(is_file(output) for output in self._stream.outputs)
         return "interrupted" + (": nothing was written" if files else "")
 
