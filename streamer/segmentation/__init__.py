@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_network
+from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_network, verify_shipped
 from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.segmentation.predictor import NetworkSegmenter
 from streamer.segmentation.runtimes import FASTEST_FIRST, Runtime, TorchRuntime, open_cpu_runtime
@@ -50,12 +50,10 @@ def open_segmenter(
         raise ConfigError(f"runtime '{runtime}' runs on the CPU only: use --runtime torch, or --device cpu")
     try:
         network = load_network(model, weights)
+        onnx = find_onnx(model, weights) if chosen == "cpu" else None
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
-    if chosen == "cpu":
-        running: Runtime = open_cpu_runtime(runtime, network, find_onnx(model, weights))
-    else:
-        running = TorchRuntime(network, chosen)
+    running: Runtime = open_cpu_runtime(runtime, network, onnx) if chosen == "cpu" else TorchRuntime(network, chosen)
     return NetworkSegmenter(model, network.config, running, stats=stats)
 
 
@@ -96,12 +94,18 @@ def _why_no_gpu(device: str) -> str:
 
 
 def find_onnx(model: str, weights: Path | None) -> Path | None:
-    """The network as ONNX, beside its weights; None if there is none or it is older than weights of the user's own."""
+    """The network as ONNX, beside its weights; None if there is none or it is older than weights of the user's own.
+
+    Raises:
+        CheckpointError: the shipped one is damaged.
+    """
     path = (weights or WEIGHTS_FOLDER / f"{model}.safetensors").with_suffix(".onnx")
     if not path.is_file():
         return None
     if weights is not None and path.stat().st_mtime < weights.stat().st_mtime:
         return None
+    if weights is None:
+        verify_shipped(path)
     return path
 
 
