@@ -54,24 +54,32 @@ def _speed(settings: BenchSettings, folder: Path, console: Console) -> tuple[Map
     peer = None if settings.no_peer else find_peer(settings.peer_python)
     contests = []
     for clip, label in _clips(settings, folder):
-        contest = _contest(settings, clip, label, peer, folder, console)
-        report.show_contest(console, contest)
-        contests.append(report.contest_facts(contest))
+        for background in settings.backgrounds:
+            contest = _contest(settings, clip, label, background, peer, folder, console)
+            report.show_contest(console, contest)
+            contests.append(report.contest_facts(contest))
     if peer is None and not settings.no_peer:
         report.show_missing_peer(console)
     return {"contests": contests}, 0
 
 
 def _contest(
-    settings: BenchSettings, clip: Path, label: str, peer: Path | None, folder: Path, console: Console
+    settings: BenchSettings,
+    clip: Path,
+    label: str,
+    background: str,
+    peer: Path | None,
+    folder: Path,
+    console: Console,
 ) -> Contest:
     from streamer.bench.contest import OURS, PEER, compete, run_ours, run_peer
 
-    background = _background(settings, folder)
+    behind = _background(background, folder)
     job = {**_stream_settings(settings), "input": str(clip), "output": [str(folder / "ours.mp4")], "overwrite": True}
-    programs = {OURS: lambda: run_ours({**job, "background": [background]}, folder)}
+    programs = {OURS: lambda: run_ours({**job, "background": [behind]}, folder)}
     if peer is not None:
-        programs[PEER] = lambda: run_peer(peer, clip, background, folder)
+        programs[PEER] = lambda: run_peer(peer, clip, behind, folder)
+    label = f"{label}, background {background}"
     return compete(label, programs, settings.rounds, lambda line: console.print(line, style="dim"))
 
 
@@ -81,7 +89,7 @@ def _memory(settings: BenchSettings, folder: Path, console: Console) -> tuple[Ma
 
     from streamer.bench.memory import measure_growth
 
-    job = {**_stream_settings(settings), "background": [_background(settings, folder)]}
+    job = {**_stream_settings(settings), "background": [_background(settings.backgrounds[0], folder)]}
     growth = measure_growth(job, settings.memory_s, folder, console)
     return {"memory": {**asdict(growth), "ratio": growth.ratio}}, 0 if growth.is_flat else 1
 
@@ -103,10 +111,10 @@ def _clips(settings: BenchSettings, folder: Path) -> list[tuple[Path, str]]:
     return clips
 
 
-def _background(settings: BenchSettings, folder: Path) -> str:
-    """What ``--background`` of either program gets."""
-    if settings.background != "picture":
-        return settings.background
+def _background(background: str, folder: Path) -> str:
+    """What either program gets: blur, or the path of a picture."""
+    if background != "picture":
+        return background
     from streamer.bench.clips import write_picture
 
     path = folder / "background.png"
@@ -128,8 +136,9 @@ def _check(settings: BenchSettings) -> None:
         raise ConfigError(f"--frames must be 2 or more, not {settings.frames}: the first frame is not counted")
     if settings.rounds < 1:
         raise ConfigError(f"--rounds must be 1 or more, not {settings.rounds}")
-    if settings.background not in ("picture", "blur") and not Path(settings.background).is_file():
-        raise ConfigError(f"--background must be picture, blur or a picture file, not '{settings.background}'")
+    for background in settings.backgrounds:
+        if background not in ("picture", "blur") and not Path(background).is_file():
+            raise ConfigError(f"--backgrounds are picture, blur or a picture file, not '{background}'")
     if not 0 < settings.memory_s[0] < settings.memory_s[1]:
         raise ConfigError(f"--memory-s must be a shorter and a longer time in seconds, not {settings.memory_s}")
     for path in (settings.input, settings.weights):

@@ -50,7 +50,7 @@ def show_contest(console: Console, contest: Contest) -> None:
     console.print()
     for name, runs in contest.runs.items():
         console.print(f"{name}: {runs[0].what}")
-    table = _table(console, f"{contest.clip}: frames a second, from file to file")
+    table = _titled_table(console, f"{contest.clip}: frames a second, from file to file")
     for heading in ("", "fps", "each round", "ratio", "CPU ms/frame", "start-up s", "peak MB"):
         table.add_column(heading, justify="left" if heading == "" else "right")
     for name, runs in contest.runs.items():
@@ -108,7 +108,7 @@ def _stages(runs: list[Run]) -> dict[str, dict[str, float]]:
 
 
 def _show_stages(console: Console, contest: Contest) -> None:
-    table = _table(console, f"{contest.clip}: milliseconds a frame in each stage")
+    table = _titled_table(console, f"{contest.clip}: milliseconds a frame in each stage")
     for heading in ("", "stage", "what it does", *PERCENTILES):
         table.add_column(heading, justify="right" if heading in PERCENTILES else "left")
     for name, runs in contest.runs.items():
@@ -119,5 +119,6 @@ def _show_stages(console: Console, contest: Contest) -> None:
     console.print(table)
 
 
-def _table(console: Console, title: str) -> Table:
-    return Table(title=title, title_justify="left", box=box.SIMPLE if console.is_terminal else box.ASCII2)
+def _titled_table(console: Console, title: str) -> Table:
+    console.print(title, style="bold", soft_wrap=True)  # not the table's own title: that wraps at the table's width
+    return Table(box=box.SIMPLE if console.is_terminal else box.ASCII2)

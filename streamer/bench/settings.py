@@ -23,9 +23,9 @@ class BenchSettings:
     """Video to run on, at its own size. Not given: the demo, made at each of --sizes."""
     sizes: tuple[Literal["720p", "1080p"], ...] = ("720p", "1080p")
     """Sizes of the demo to run at."""
-    background: str = "picture"
-    """picture (one made for the bench), blur, or the path of a picture; both programs get it."""
-    frames: int = 150
+    backgrounds: tuple[str, ...] = ("picture", "blur")
+    """Backgrounds to run with: picture (one made for the bench), blur, or the path of a picture."""
+    frames: int = 100
     """Frames of the clip to run over."""
     rounds: int = 3
     """How often each program runs; the medians are shown."""

@@ -187,7 +187,19 @@ def test_the_bench_runs_the_whole_program_and_writes_what_it_measured(
 ) -> None:
     clip, weights = constant(tmp_path / "clip.mp4", count=8), red_means_person(tmp_path / "red.safetensors")
     result = tmp_path / "bench.json"
-    flags = ["--input", str(clip), "--no-peer", "--rounds", "1", "--weights", str(weights), "--json", str(result)]
+    flags = [
+        "--input",
+        str(clip),
+        "--backgrounds",
+        "blur",
+        "--no-peer",
+        "--rounds",
+        "1",
+        "--weights",
+        str(weights),
+        "--json",
+        str(result),
+    ]
     assert bench.main(flags) == 0
     measured = json.loads(result.read_text())
     program = measured["contests"][0]["programs"][OURS]
@@ -224,7 +236,7 @@ def test_a_missing_peer_is_answered_with_how_to_get_it(capsys: pytest.CaptureFix
     [
         (["--frames", "1"], "--frames must be 2 or more, not 1"),
         (["--rounds", "0"], "--rounds must be 1 or more, not 0"),
-        (["--background", "beach"], "--background must be picture, blur or a picture file, not 'beach'"),
+        (["--backgrounds", "beach"], "--backgrounds are picture, blur or a picture file, not 'beach'"),
         (["--memory", "--memory-s", "9", "3"], "--memory-s must be a shorter and a longer time"),
         (["--input", "missing.mp4"], "missing.mp4 does not exist"),
         (["--peer-python", "missing"], "--peer-python missing does not exist"),
