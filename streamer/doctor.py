@@ -179,8 +179,7 @@ def _preview() -> Iterator[Finding]:
 
 def _virtual_camera() -> Iterator[Finding]:
     if find_spec("pyvirtualcam") is None:
-        mend = "pip install 'backlot[virtual]' (from a clone: pip install -e '.[virtual]')"
-        yield Finding("virtual camera", "no", "pyvirtualcam is not installed", mend)
+        yield Finding("virtual camera", "no", "pyvirtualcam is not installed", "pip install pyvirtualcam")
     found = devices.list_virtual_cameras()
     for device in found:
         yield Finding("virtual camera", "ok", str(device))

@@ -23,7 +23,7 @@ from streamer.frames import Alpha
 FASTEST_FIRST = ("openvino", "onnxruntime", "torch")
 """Order in which ``auto`` looks for a runtime on the CPU."""
 INSTALL = {
-    "openvino": "pip install 'backlot[openvino]' (from a clone: pip install -e '.[openvino]')",
+    "openvino": "pip install openvino",
     "onnxruntime": "pip install onnxruntime",
 }
 MAX_THREADS = 4

@@ -98,10 +98,7 @@ def _open(width: int, height: int, fps: float, device: str | None) -> Any:
     try:
         import pyvirtualcam
     except ImportError:
-        raise MissingExtra(
-            "a virtual camera needs pyvirtualcam: pip install 'backlot[virtual]' "
-            "(from a clone: pip install -e '.[virtual]')"
-        ) from None
+        raise MissingExtra("a virtual camera needs pyvirtualcam (GPL-2.0): pip install pyvirtualcam") from None
     return pyvirtualcam.Camera(width, height, fps, fmt=pyvirtualcam.PixelFormat.RGB, device=device)
 
 

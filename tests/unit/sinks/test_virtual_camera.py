@@ -122,7 +122,7 @@ def test_a_send_that_fails_is_one_line() -> None:
 
 def test_without_the_package_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'backlot\[virtual\]'"):
+    with pytest.raises(MissingExtra, match="pip install pyvirtualcam"):
         VirtualCameraSink(SIZE, Fraction(30))
 
 
