@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from streamer.scaling import shrink
 
 _Levels: TypeAlias = NDArray[np.uint8]
 _Colours: TypeAlias = NDArray[np.float32]
+Value = TypeVar("Value", np.uint8, np.float32)
 
 SMALL_AREA_PX = 256 * 144
 """Colours are carried into the edge on a picture of about this many pixels: they vary slowly."""
@@ -99,9 +100,11 @@ def replace_background(image: Image, alpha: Alpha, background: Image) -> Image:
     where, colours = _cleaned_edge(image, levels)
     result = background.copy()
     cv2.copyTo(image, (levels == 255).view(np.uint8), result)
-    weight = levels.reshape(-1, 1)[where] / np.float32(255)
-    behind = background.reshape(-1, 3)[where]
-    result.reshape(-1, 3)[where] = np.rint(weight * colours + (1 - weight) * behind)
+    behind = _at(background, where).astype(np.float32)
+    colours -= behind
+    colours *= np.take(levels, where)[:, None] * np.float32(1 / 255)
+    colours += behind
+    result.reshape(-1, 3)[where] = np.rint(colours, out=colours)
     return result
 
 
@@ -122,9 +125,14 @@ def _cleaned_edge(image: Image, levels: _Levels) -> tuple[NDArray[np.intp], _Col
     person = _carry(small, shrink(inside, size))
     room = _carry(small, 255 - cv2.dilate(shrink(levels, size), np.ones((3, 3), np.uint8)))
     rows, columns = np.divmod(where, width)
-    spots = (rows * size.height // height, columns * size.width // width)
-    own = image.reshape(-1, 3)[where].astype(np.float32)
-    return where, _without_room(own, person[spots], room[spots])
+    spots = (rows * size.height // height) * size.width + columns * size.width // width
+    own = _at(image, where).astype(np.float32)
+    return where, _without_room(own, _at(person, spots), _at(room, spots))
+
+
+def _at(image: NDArray[Value], where: NDArray[np.intp]) -> NDArray[Value]:
+    """The pixels ``(n, channels)`` at flat indices; several times as fast as indexing with them."""
+    return np.take(image.reshape(-1, image.shape[2]), where, axis=0)
 
 
 def rim_px(size: Size) -> int:
