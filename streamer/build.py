@@ -85,9 +85,10 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             opened_sinks.append(sink)
         pipeline = Pipeline(
             source,
-            renderer.render,
+            renderer.compose,
             opened_sinks,
             stats,
+            matte=renderer.matte,
             is_live=source.info.is_live,
             on_stall=renderer.safe_image,
             on_written=on_written,

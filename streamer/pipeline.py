@@ -1,12 +1,12 @@
-"""The stages and their threads: capture, render, and output on the caller's own thread.
+"""The stages and their threads: capture, matte, render, and output on the caller's own thread.
 
 ::
 
-    source -capture-> frames -render-> rendered -output-> sinks
+    source -capture-> frames -matte-> matted -render-> rendered -output-> sinks
 
 A stage that leaves, for whatever reason, closes the channels it touches, so that the end of the video, a failure and a
-stop are one path. Live, both channels hold one frame and the newest wins; for a file both wait, and every frame passes
-once, in order.
+stop are one path. Live, each channel holds one frame and the newest wins; for a file all wait, and every frame passes
+once, in order. The matte of the next frame is computed while this one is composited.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from streamer.channels import Channel, ChannelClosed
 from streamer.errors import SourceError
@@ -55,9 +55,11 @@ class Pipeline:
 
     Args:
         source: read on the thread ``capture``.
-        render: one frame in, one out; called on the thread ``render``.
+        render: one frame, or what ``matte`` made of it, in, one frame out; called on the thread ``render``.
         sinks: written in this order on the thread that calls ``run``; closed in the reverse order.
-        stats: gets the stages ``capture``, ``render`` and ``output``, the two queues between them, and the latency.
+        stats: gets the stages ``capture``, ``matte``, ``render`` and ``output``, the queues between them, the latency.
+        matte: the first and longest part of the work on a frame, if it can be done apart; called on the thread
+            ``matte``. None = ``render`` gets the frames themselves.
         is_live: True = the newest frame wins; False = every frame once.
         on_stall: makes the picture of a given size that watched sinks show before the first frame of a live source,
             and whenever no frame came for ``stall_after_s``. Called on the output thread.
@@ -70,10 +72,11 @@ class Pipeline:
     def __init__(
         self,
         source: FrameSource,
-        render: Callable[[Frame], Frame],
+        render: Callable[[Any], Frame],
         sinks: Sequence[Sink],
         stats: Stats,
         *,
+        matte: Callable[[Frame], object] | None = None,
         is_live: bool,
         on_stall: Callable[[Size], Image] | None = None,
         on_written: Callable[[Frame], None] = lambda frame: None,
@@ -82,6 +85,7 @@ class Pipeline:
         patience_s: float = 5.0,
     ) -> None:
         self._source = source
+        self._matte_frame = matte
         self._render_frame = render
         self._sinks = tuple(sinks)
         self._stats = stats
@@ -93,8 +97,11 @@ class Pipeline:
         self._patience_s = patience_s
         depth = 1 if is_live else FILE_DEPTH
         self._frames: Channel[Frame] = Channel(depth, leaky=is_live)
+        self._matted: Channel[Any] = Channel(1, leaky=is_live) if matte else self._frames
         self._rendered: Channel[Frame] = Channel(depth, leaky=is_live)
         stats.watch("frames", self._frames)
+        if matte:
+            stats.watch("matted", self._matted)
         stats.watch("rendered", self._rendered)
         self._asked: Ending | None = None
         self._ending: Ending = "finished"
@@ -150,15 +157,18 @@ class Pipeline:
     # -- stages ------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        for name, body, channels in (
+        bodies: list[tuple[str, Callable[[], None], tuple[Channel[Any], ...]]] = [
             ("capture", self._capture, (self._frames,)),
-            ("render", self._render, (self._frames, self._rendered)),
-        ):
+            ("render", self._render, (self._matted, self._rendered)),
+        ]
+        if self._matte_frame is not None:
+            bodies.insert(1, ("matte", self._matte, (self._frames, self._matted)))
+        for name, body, channels in bodies:
             stage = threading.Thread(target=self._supervise, args=(name, body, channels), name=name, daemon=True)
             self._stages.append(stage)
             stage.start()
 
-    def _supervise(self, name: str, body: Callable[[], None], channels: Sequence[Channel[Frame]]) -> None:
+    def _supervise(self, name: str, body: Callable[[], None], channels: Sequence[Channel[Any]]) -> None:
         try:
             body()
         except ChannelClosed:
@@ -185,10 +195,17 @@ class Pipeline:
             self._stats.record("capture", time.monotonic() - begun_at_s)
             self._frames.put(frame)
 
-    def _render(self) -> None:
+    def _matte(self) -> None:
+        assert self._matte_frame is not None
         for frame in self._frames:
+            with self._stats.time("matte"):
+                matted = self._matte_frame(frame)
+            self._matted.put(matted)
+
+    def _render(self) -> None:
+        for matted in self._matted:
             with self._stats.time("render"):
-                rendered = self._render_frame(frame)
+                rendered = self._render_frame(matted)
             self._rendered.put(rendered)
 
     def _output(self) -> None:
@@ -303,8 +320,8 @@ class Pipeline:
 
     def _leave(self) -> None:
         """Wait for the stages, closing the source under a read that hangs, and never for longer than ``patience_s``."""
-        self._frames.close(discard=True)
-        self._rendered.close(discard=True)
+        for channel in (self._frames, self._matted, self._rendered):
+            channel.close(discard=True)
         leave_at_s = time.monotonic() + self._patience_s
         capture = self._stages[0]
         capture.join(min(GRACE_S, self._patience_s))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -30,10 +31,18 @@ LAST_RESORT_GREY = 40
 logger = logging.getLogger(__name__)
 
 
-class Renderer:
-    """Mattes each frame and lays the person over the chosen background. Used from one thread at a time.
+@dataclass(frozen=True, slots=True)
+class Matted:
+    """A frame with its own alpha; None = it has none that could be trusted, and is not to be shown."""
 
-    ``safe_image`` alone may be called from another thread meanwhile.
+    frame: Frame
+    alpha: Alpha | None
+
+
+class Renderer:
+    """Mattes each frame and lays the person over the chosen background.
+
+    ``matte`` and ``compose`` may each have a thread of their own, and ``safe_image`` be called from a third.
 
     Args:
         segmenter: finds the person. Whatever it raises, or returns that is no alpha, costs this frame its matte.
@@ -65,28 +74,38 @@ class Renderer:
         self._write = write
         self._failures_allowed = failures_allowed
         self._failures_in_a_row = 0
-        self._size: Size | None = None
+        self._matted_size: Size | None = None
+        self._composed_size: Size | None = None
         self._must_reset = False
         self._is_transparent = False
         self._last_backgrounds: dict[int, Image] = {}
         self._complaints: set[str] = set()
 
     def render(self, frame: Frame) -> Frame:
-        """The picture for the viewer, with the time and number of this frame.
+        """``matte`` and ``compose``, one after the other."""
+        return self.compose(self.matte(frame))
+
+    def matte(self, frame: Frame) -> Matted:
+        """The frame with its own alpha.
 
         Raises:
             SegmentationError: more than ``failures_allowed`` frames in a row had no usable alpha.
         """
-        state = self._controls.state
-        if frame.size != self._size:
-            self._must_reset |= self._size is not None
-            self._size = frame.size
-            self._last_backgrounds.clear()
-        if state.paused:
+        if frame.size != self._matted_size:
+            self._must_reset |= self._matted_size is not None
+            self._matted_size = frame.size
+        if self._controls.state.paused:
             self._must_reset = True  # what the segmenter remembers is of another moment
-            return frame.with_image(self.safe_image(frame.size))
-        alpha = self._alpha_of(frame)
-        if alpha is None:
+            return Matted(frame, None)
+        return Matted(frame, self._alpha_of(frame))
+
+    def compose(self, matted: Matted) -> Frame:
+        """The picture for the viewer, with the time and number of the frame."""
+        frame, alpha, state = matted.frame, matted.alpha, self._controls.state
+        if frame.size != self._composed_size:
+            self._composed_size = frame.size
+            self._last_backgrounds.clear()
+        if alpha is None or state.paused:
             return frame.with_image(self.safe_image(frame.size))
         if self._write == "composite" and state.view == "composite":
             return frame.with_image(self._composite(frame, alpha, state.background))

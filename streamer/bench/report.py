@@ -20,13 +20,13 @@ MEANING = {
     "capture": "decode, to RGB",
     "network": "  scale down, network",
     "refine": "  edges at full size",
-    "segment": "matte: network + refine",
+    "segment": "network + refine",
     "background": "picture behind",
     "composite": "clean edges, lay over",
-    "render": "segment + background + composite",
+    "render": "background + composite",
     "output": "to YUV, encode, mux",
     "decode": "read, to BGR",
-    "matte": "to RGB, network, mask",
+    "matte": "everything up to the alpha",
     "encode": "encode, mux",
 }
 """What the stages of the two programs contain."""

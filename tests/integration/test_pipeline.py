@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from fakes import RecordingSink, ScriptedSource, WindowSink, make_frame, wait
@@ -118,13 +119,36 @@ def test_stages_run_on_threads_of_their_names_and_output_on_the_callers() -> Non
             threads["capture"] = threading.current_thread().name
             return super().__iter__()
 
-    def render(frame: Frame) -> Frame:
-        threads["render"] = threading.current_thread().name
-        return frame
+    def named(stage: str) -> Callable[[Frame], Frame]:
+        def step(frame: Frame) -> Frame:
+            threads[stage] = threading.current_thread().name
+            return frame
+
+        return step
 
     sink = RecordingSink(on_write=lambda frame: threads.update(output=threading.current_thread().name))
-    Pipeline(Source(1), render, [sink], Stats(), is_live=False).run()
-    assert threads == {"capture": "capture", "render": "render", "output": threading.current_thread().name}
+    Pipeline(Source(1), named("render"), [sink], Stats(), matte=named("matte"), is_live=False).run()
+    expected = {"capture": "capture", "matte": "matte", "render": "render"}
+    assert threads == expected | {"output": threading.current_thread().name}
+
+
+def test_render_gets_what_matte_made_in_order_while_the_next_is_matted() -> None:
+    next_is_matted = threading.Event()
+    sink = RecordingSink()
+
+    def matte(frame: Frame) -> tuple[str, Frame]:
+        if frame.index == 1:
+            next_is_matted.set()
+        return "matted", frame
+
+    def render(matted: tuple[str, Frame]) -> Frame:
+        word, frame = matted
+        assert word == "matted"
+        assert next_is_matted.wait(WITHIN_S)  # the first frame is not done before the second is matted
+        return frame
+
+    Pipeline(ScriptedSource(50), render, [sink], Stats(), matte=matte, is_live=False).run()
+    assert sink.indices == list(range(50))
 
 
 def test_measurements_cover_every_stage_the_queues_and_the_latency() -> None:

@@ -47,7 +47,8 @@ def make_failing(stage: str, fault: BaseException, *, is_live: bool) -> tuple[Pi
     sink = RecordingSink(
         fault_at=3 if stage == "output" else None, fault=fault, on_write=lambda frame: at_least_one.set()
     )
-    return Pipeline(source, render, [sink], Stats(), is_live=is_live), source, sink
+    matte = Render(fault) if stage == "matte" else same
+    return Pipeline(source, render, [sink], Stats(), matte=matte, is_live=is_live), source, sink
 
 
 @pytest.mark.parametrize("is_live", [False, True], ids=["file", "live"])
@@ -55,6 +56,7 @@ def make_failing(stage: str, fault: BaseException, *, is_live: bool) -> tuple[Pi
     ("stage", "fault"),
     [
         ("capture", SourceError("the camera was unplugged")),
+        ("matte", SegmentationError("the card is gone")),
         ("render", SegmentationError("the card is gone")),
         ("output", SinkError("the disk is full")),
         ("capture", ValueError("a bug")),
@@ -76,13 +78,13 @@ def test_failure_ends_the_run_with_the_original_error(stage: str, fault: BaseExc
     # that no thread is left is checked by conftest
 
 
-@pytest.mark.parametrize("stage", ["capture", "render", "output"])
+@pytest.mark.parametrize("stage", ["capture", "matte", "render", "output"])
 def test_error_keeps_the_traceback_of_the_stage_it_comes_from(stage: str) -> None:
     pipeline, _, _ = make_failing(stage, ValueError("a bug"), is_live=False)
     with pytest.raises(ValueError, match="a bug") as caught:
         pipeline.run()
     functions = {entry.name for entry in traceback.extract_tb(caught.value.__traceback__)}
-    assert {"capture": "__iter__", "render": "__call__", "output": "write"}[stage] in functions
+    assert {"capture": "__iter__", "matte": "__call__", "render": "__call__", "output": "write"}[stage] in functions
 
 
 def test_source_that_fails_midway_leaves_a_finished_output_of_its_good_frames() -> None:
@@ -93,7 +95,7 @@ def test_source_that_fails_midway_leaves_a_finished_output_of_its_good_frames() 
     assert (sink.closed, sink.aborted) == (1, 0)
 
 
-@pytest.mark.parametrize("stage", ["render", "output"])
+@pytest.mark.parametrize("stage", ["matte", "render", "output"])
 def test_file_that_could_not_be_rendered_or_written_leaves_no_output(stage: str) -> None:
     pipeline, _, sink = make_failing(stage, ValueError("a bug"), is_live=False)
     with pytest.raises(ValueError, match="a bug"):

@@ -190,9 +190,10 @@ def test_whatever_numbers_the_segmenter_returns_no_pixel_leaves_where_they_are_n
 def run_live(source: ScriptedSource, renderer: Renderer, sink: RecordingSink, controls: Controls) -> None:
     Pipeline(
         source,
-        renderer.render,
+        renderer.compose,
         [sink],
         Stats(),
+        matte=renderer.matte,
         is_live=True,
         on_stall=renderer.safe_image,
         should_stop=controls.stop_requested,
@@ -267,7 +268,7 @@ def test_every_frame_of_a_faulty_file_run_keeps_the_room_in() -> None:
     sink = RecordingSink()
     renderer = make_renderer(ScriptedSegmenter(script), ScriptedBackground(fault_at=frozenset(range(20, 25))))
     count = len(script) + 12
-    Pipeline(ScriptedSource(count), renderer.render, [sink], Stats(), is_live=False).run()
+    Pipeline(ScriptedSource(count), renderer.compose, [sink], Stats(), matte=renderer.matte, is_live=False).run()
     assert len(sink.frames) == count
     for frame in sink.frames[: len(script)]:
         assert_nothing_of_the_room(frame.image)
