@@ -47,9 +47,17 @@ class NetworkSource:
         SourceError: nobody answers, access is denied, or there is no video in it.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = PATIENCE_S, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = PATIENCE_S,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._shown = without_password(url)
         self._sleep = sleep
+        self._clock = clock
         self._bad_frames = 0
         self._container = self._open(url, timeout_s)
         try:
@@ -121,7 +129,7 @@ class NetworkSource:
                 continue
             for frame in frames:
                 if is_file and frame.time is not None:
-                    now_s = time.monotonic()
+                    now_s = self._clock()
                     begun_at_s = now_s - frame.time if begun_at_s is None else begun_at_s
                     self._sleep(max(0.0, begun_at_s + frame.time - now_s))
                 yield _to_rgb(frame)
