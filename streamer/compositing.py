@@ -121,7 +121,7 @@ def _cleaned_edge(image: Image, levels: _Levels) -> tuple[NDArray[np.intp], _Col
         return where, np.empty((0, 3), np.float32)
     scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
     size = Size(max(1, round(width * scale)), max(1, round(height * scale)))
-    small = shrink(image, size).astype(np.float32)
+    small = cv2.cvtColor(shrink(image, size).astype(np.float32), cv2.COLOR_RGB2RGBA)
     person = _carry(small, shrink(inside, size))
     room = _carry(small, 255 - cv2.dilate(shrink(levels, size), np.ones((3, 3), np.uint8)))
     rows, columns = np.divmod(where, width)
@@ -149,17 +149,27 @@ def _without_room(own: _Colours, person: _Colours, room: _Colours) -> _Colours:
 
 
 def _carry(colours: _Colours, levels: _Levels) -> _Colours:
-    """Spread the colours ``(h, w, 3)`` that have weight ``(h, w)``, 0..255, to where there is none, near ones first."""
-    weight = levels.astype(np.float32) / np.float32(255)
+    """Spread the colours that have weight ``(h, w)`` to where there is none, near ones first.
+
+    Args:
+        colours: RGB and a fourth channel that is 1 everywhere, float32 ``(h, w, 4)``; it gathers the weights.
+        levels: the weights, uint8.
+
+    Returns:
+        RGB float32 ``(h, w, 3)``.
+    """
+    weight = levels.astype(np.float32)
+    weight *= np.float32(1 / 255)
     for _ in range(3):
         weight *= weight  # to the 8th power: a colour that is half certain is half the other side's
-    weights = cv2.merge((weight, weight, weight))
-    weighted = cv2.multiply(colours, weights)
+    weighted = cv2.multiply(colours, cv2.merge((weight, weight, weight, weight)))
     carried = colours
     for radius_px in (WIDE_PX, NARROW_PX):
         window = (2 * radius_px + 1, 2 * radius_px + 1)
-        share = cv2.blur(weights, window)
+        seen = cv2.blur(weighted, window)
+        share = cv2.extractChannel(seen, 3)
         share += np.float32(FAINT)
         # The wide estimate stands in, with little weight, where the narrow window saw nothing.
-        carried = cv2.divide(cv2.scaleAdd(carried, FAINT, cv2.blur(weighted, window)), share)
-    return carried
+        cv2.scaleAdd(carried, FAINT, seen, dst=seen)
+        carried = cv2.divide(seen, cv2.merge((share, share, share, share)), dst=seen)
+    return cv2.cvtColor(carried, cv2.COLOR_RGBA2RGB)

@@ -52,31 +52,61 @@ class Refiner:
             A new float32 ``(h, w)`` in [0, 1], exactly 0 and 1 where certain.
         """
         height, width = image.shape[:2]
-        self._fit_scratch(height, width)
         certain = stretch_contrast(small, CERTAIN_BEFORE)
         if self._min_island > 0:
             certain = drop_islands(certain, self._min_island)
+        full: Alpha = cv2.resize(certain, (width, height), interpolation=cv2.INTER_LINEAR)
+        edges = _edge_box(certain)
+        if edges is None:
+            return full
         grid = Size(min(GRID_SCALE * small.shape[1], width), min(GRID_SCALE * small.shape[0], height))
-        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY, dst=self._luma)
-        guide = shrink(self._luma, grid).astype(np.float32)
-        guide /= 255
-        slope, offset = _fit_lines(guide, cv2.resize(certain, grid, interpolation=cv2.INTER_LINEAR))
+        rows, grid_rows = _spans(edges[0], small.shape[0], grid.height, height)
+        columns, grid_columns = _spans(edges[1], small.shape[1], grid.width, width)
+        fine = cv2.resize(certain, grid, interpolation=cv2.INTER_LINEAR)[grid_rows, grid_columns]
+        self._fit_scratch(rows.stop - rows.start, columns.stop - columns.start)
+        cv2.cvtColor(image[rows, columns], cv2.COLOR_RGB2GRAY, dst=self._luma)
+        guide = shrink(self._luma, Size(fine.shape[1], fine.shape[0])).astype(np.float32)
+        guide *= np.float32(1 / 255)
+        slope, offset = _fit_lines(guide, fine)
         # The last contrast curve is a line too, but for its clipping: it costs nothing when drawn on the grid.
         scale = np.float32(1 / (1 - 2 * CERTAIN_AFTER))
         slope *= scale / 255
         offset -= np.float32(CERTAIN_AFTER)
         offset *= scale
-        cv2.resize(slope, (width, height), dst=self._slope, interpolation=cv2.INTER_LINEAR)
-        cv2.resize(offset, (width, height), dst=self._offset, interpolation=cv2.INTER_LINEAR)
+        size = (self._luma.shape[1], self._luma.shape[0])
+        cv2.resize(slope, size, dst=self._slope, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(offset, size, dst=self._offset, interpolation=cv2.INTER_LINEAR)
         np.multiply(self._slope, self._luma, out=self._slope)
-        full: Alpha = cv2.add(self._slope, self._offset)
-        return np.clip(full, 0, 1, out=full)
+        self._slope += self._offset
+        np.clip(self._slope, 0, 1, out=full[rows, columns])
+        return full
 
     def _fit_scratch(self, height: int, width: int) -> None:
         if self._luma.shape != (height, width):
             self._luma = np.empty((height, width), np.uint8)
             self._slope = np.empty((height, width), np.float32)
             self._offset = np.empty((height, width), np.float32)
+
+
+def _edge_box(alpha: Alpha) -> tuple[slice, slice] | None:
+    """Rows and columns that hold all that is neither certain nor among its like; None if there is nothing of it."""
+    window = np.ones((3, 3), np.uint8)
+    differs = cv2.dilate(alpha, window) > cv2.erode(alpha, window)
+    left, top, width, height = cv2.boundingRect(differs.view(np.uint8))
+    return (slice(top, top + height), slice(left, left + width)) if width else None
+
+
+def _spans(edges: slice, small: int, grid: int, full: int) -> tuple[slice, slice]:
+    """The span of the small alpha's ``edges`` in the picture and on the grid, with room for the windows of the fit.
+
+    All of both where the grid's cells do not begin on whole pixels of the other two.
+    """
+    if grid % small or full % grid:
+        return slice(0, full), slice(0, grid)
+    cells = grid // small
+    margin = -(-(RADIUS_PX + SMOOTHING_PX) // cells) + 1
+    start, stop = max(0, edges.start - margin) * cells, min(small, edges.stop + margin) * cells
+    return slice(start * (full // grid), stop * (full // grid)), slice(start, stop)
 
 
 def stretch_contrast(alpha: Alpha, certain: float) -> Alpha:
@@ -100,12 +130,14 @@ def drop_islands(alpha: Alpha, min_share: float) -> Alpha:
 def _fit_lines(guide: NDArray[np.float32], alpha: Alpha) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Slope and offset, each ``(h, w)``, such that ``slope * guide + offset`` is near ``alpha`` around each pixel."""
     mean_guide, mean_alpha = _mean(guide, RADIUS_PX), _mean(alpha, RADIUS_PX)
-    variance = _mean(guide * guide, RADIUS_PX) - mean_guide * mean_guide
-    covariance = _mean(guide * alpha, RADIUS_PX) - mean_guide * mean_alpha
+    variance = _mean(cv2.multiply(guide, guide), RADIUS_PX)
+    variance -= cv2.multiply(mean_guide, mean_guide)
     variance += np.float32(EPSILON)
-    slope = np.divide(covariance, variance, dtype=np.float32)
-    offset = np.subtract(mean_alpha, slope * mean_guide, dtype=np.float32)
-    return _mean(slope, SMOOTHING_PX), _mean(offset, SMOOTHING_PX)
+    slope = _mean(cv2.multiply(guide, alpha), RADIUS_PX)
+    slope -= cv2.multiply(mean_guide, mean_alpha)
+    slope /= variance
+    mean_alpha -= np.multiply(slope, mean_guide, out=mean_guide)
+    return _mean(slope, SMOOTHING_PX), _mean(mean_alpha, SMOOTHING_PX)
 
 
 def _mean(values: NDArray[np.float32], radius_px: int) -> NDArray[np.float32]:

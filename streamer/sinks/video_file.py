@@ -19,6 +19,7 @@ from streamer.color_matrix import BT709, effective_matrix, is_known_matrix
 from streamer.errors import ConfigError, SinkError
 from streamer.frames import Frame, Image, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
+from streamer.priorities import yielding_threads
 from streamer.sinks.audio import AudioCopy, video_of
 from streamer.sinks.encoders import Encoding, VideoEncoder, check_present, choose_encoder, hardware_device
 from streamer.sinks.frame_conversion import FrameConverter
@@ -149,7 +150,8 @@ class VideoFileSink:
                 f"{self._info.size} is odd; {self._encoder.name} needs even sizes, so the edge is repeated "
                 f"to {self._size}."
             )
-        self._muxer.start_encoding()
+        with yielding_threads():
+            self._muxer.start_encoding()
 
     def _opened_muxer(self) -> OutputContainer:
         suffix = self._part.final.suffix.lower()

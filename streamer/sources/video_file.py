@@ -22,6 +22,7 @@ from streamer.color_matrix import effective_matrix
 from streamer.errors import ConfigError, SourceError
 from streamer.frames import Frame, Image, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
+from streamer.priorities import yielding_threads
 from streamer.sources.orientation import Orientation
 from streamer.sources.truncation import is_cut_short
 
@@ -80,7 +81,8 @@ class VideoFileSource:
             self._end = None if end_s is None else self._ticks(clock_start + Fraction(end_s))
             self._reformatter = VideoReformatter()
             self._pictures = self._decode(seek=start_s > 0)
-            self._first = next(self._pictures, None)
+            with yielding_threads():
+                self._first = next(self._pictures, None)
             if self._first is None:
                 raise SourceError(self._nothing_to_show(start_s))
             self._orientation = _orientation(self._first[1])

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import pytest
+
+from streamer.priorities import YIELDING, yielding_threads
+
+
+def niceness(thread: threading.Thread) -> int:
+    assert thread.native_id is not None
+    return os.getpriority(os.PRIO_PROCESS, thread.native_id)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads have a niceness of their own only on Linux")
+def test_only_threads_started_inside_yield() -> None:
+    end = threading.Event()
+    outside, inside = (threading.Thread(target=end.wait) for _ in range(2))
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    try:
+        outside.start()
+        with yielding_threads():
+            inside.start()
+        assert niceness(inside) == max(own, YIELDING)
+        assert niceness(outside) == own
+        assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
+    finally:
+        end.set()
+        outside.join()
+        inside.join()
+
+
+def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "setpriority", None, raising=False)
+    with yielding_threads():
+        pass
