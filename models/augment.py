@@ -1,8 +1,8 @@
 """Training pictures made on the fly: people cut out and put where a webcam would see them, and then a bad camera.
 
 Data is scarce and shows the wrong scenes (streets, studios), so the scene is the augmentation: head to waist, cut by
-the lower edge, off-centre, too close; over rooms at another blur and exposure; chairs and coats behind, desks in
-front, two people, nobody; then dim light, white balance, noise, blur and JPEG.
+the lower edge, off-centre, too close; over rooms at another blur and exposure; curtains, boards, chairs and coats
+behind, desks in front, two people, nobody; then dim light, white balance, noise, blur and JPEG.
 """
 
 from __future__ import annotations
@@ -75,6 +75,10 @@ class Composer:
     def _composite(self, rng: np.random.Generator, width: int, height: int, *, empty: bool) -> Sample:
         image = background(rng, _pick(rng, self._backgrounds), width, height)
         alpha = np.zeros((height, width), np.uint8)
+        if rng.random() < (0.3 if empty else 0.08):
+            image = curtain(rng, image)
+        if rng.random() < 0.35:
+            clutter(rng, image, _pick(rng, self._backgrounds))
         if rng.random() < 0.2:
             chair(rng, image)
         if rng.random() < 0.1:
@@ -99,7 +103,7 @@ def _pick(rng: np.random.Generator, items: Sequence[T]) -> T:
 def background(rng: np.random.Generator, picture: Picture, width: int, height: int) -> Picture:
     """A random part of a room, stretched back to a camera's shape, out of focus as often as not."""
     stretch = rng.uniform(0.9, 1.5) if picture.shape[0] == picture.shape[1] else rng.uniform(0.9, 1.1)
-    zoom = rng.uniform(1.0, 2.0)
+    zoom = rng.uniform(1.0, 2.0) if rng.random() < 0.85 else rng.uniform(2.0, 5.0)  # now and then close to a wall
     room_h, room_w = picture.shape[0], picture.shape[1] * stretch
     scale = max(width / room_w, height / room_h) * zoom
     slack_x, slack_y = room_w * scale - width, room_h * scale - height
@@ -115,6 +119,46 @@ def background(rng: np.random.Generator, picture: Picture, width: int, height: i
     if rng.random() < 0.45:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 4.0))
     return jitter_color(rng, image, strength=0.6)
+
+
+def curtain(rng: np.random.Generator, image: Picture) -> Picture:
+    """Hang a curtain over all or a part of the room: one colour or the room's own, in folds that shine."""
+    height, width = image.shape[:2]
+    x = np.linspace(0, 1, width, dtype=np.float32)
+    folds = np.zeros(width, np.float32)
+    for _ in range(3):
+        folds += rng.uniform(0.2, 1) * np.sin(2 * np.pi * (rng.uniform(1, 14) * x + rng.uniform(0, 1)))
+    fall = np.linspace(rng.uniform(0.7, 1.3), rng.uniform(0.7, 1.3), height, dtype=np.float32)
+    light = np.exp(rng.uniform(0.05, 0.35) * folds)[None] * fall[:, None]
+    cloth = np.full((height, width, 3), rng.uniform(20, 235, 3), np.float32)
+    pattern = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 6.0)).astype(np.float32)
+    own = rng.uniform(0, 0.6)
+    cloth = ((1 - own) * cloth + own * pattern) * light[..., None]
+    left, right = (0, width) if rng.random() < 0.6 else sorted(rng.integers(0, width + 1, 2))
+    hung = image.copy()
+    hung[:, left:right] = cloth[:, left:right].clip(0, 255).astype(np.uint8)
+    return hung
+
+
+def clutter(rng: np.random.Generator, image: Picture, texture: Picture) -> None:
+    """Put boards, poles, boxes and discs into the room, plain or with another room's texture."""
+    height, width = image.shape[:2]
+    other = cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA)
+    for _ in range(int(rng.integers(1, 5))):
+        long, thin = height * rng.uniform(0.15, 0.9), height * rng.uniform(0.02, 0.3)
+        angle = rng.choice([0.0, 90.0]) + rng.normal(0, 6) if rng.random() < 0.7 else rng.uniform(0, 180)
+        center = (width * rng.uniform(0.1, 0.9), height * rng.uniform(0, 0.9))
+        cover = np.zeros((height, width), np.uint8)
+        if rng.random() < 0.6:
+            corners = cv2.boxPoints((center, (long, thin), float(angle)))
+            cv2.fillPoly(cover, [corners.astype(np.int32)], 255, lineType=cv2.LINE_AA)
+        else:
+            cv2.ellipse(cover, (center, (long, thin), float(angle)), 255, -1, lineType=cv2.LINE_AA)
+        plain = rng.uniform(0, 255, 3) if rng.random() < 0.7 else rng.uniform(0, 60, 3)
+        mix = rng.uniform(0.1, 1) if rng.random() < 0.5 else 0.0
+        filling = (1 - mix) * plain + mix * np.roll(other, int(rng.integers(width)), axis=1)
+        blend = cover[..., None].astype(np.float32) / 255
+        image[:] = (image * (1 - blend) + filling * blend).astype(np.uint8)
 
 
 def place(rng: np.random.Generator, person: CutOut, width: int, height: int) -> tuple[Picture, Picture]:

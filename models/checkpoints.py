@@ -78,7 +78,8 @@ def _read_safetensors(path: Path, fallback: UNetConfig) -> tuple[UNetConfig, dic
     if "config" not in metadata:
         return fallback, state
     sizes = json.loads(metadata["config"])
-    return UNetConfig(**{**sizes, "channels": tuple(sizes["channels"])}), state
+    tuples = {name: tuple(value) for name, value in sizes.items() if isinstance(value, list)}
+    return UNetConfig(**{**sizes, **tuples}), state
 
 
 def _read_pickle(path: Path) -> Mapping[str, Tensor]:

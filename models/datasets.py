@@ -110,10 +110,11 @@ def _load_pair(folder: Path, path: Path) -> Pair:
     return Pair(path.stem, image, mask, known)
 
 
-def load_backgrounds(folder: Path, left_out: Collection[str] = ()) -> list[Picture]:
-    """All pictures of a background folder but those whose file name is in ``left_out``."""
+def load_backgrounds(folder: Path, left_out: Collection[str], *, validation: bool) -> list[Picture]:
+    """The pictures of a background folder on the asked-for side of the split, but those named in ``left_out``."""
+    paths = [path for path in pictures_in(folder) if path.name not in left_out]
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(read_rgb, (path for path in pictures_in(folder) if path.name not in left_out)))
+        return list(pool.map(read_rgb, (path for path in paths if is_validation(path.stem) == validation)))
 
 
 def cut_out(pair: Pair) -> CutOut | None:

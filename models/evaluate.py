@@ -2,11 +2,12 @@
 
 ::
 
-    python -m models.evaluate --images DIR [--masks DIR] [--save DIR] [--model compact] [--weights FILE]
-    python -m models.evaluate --images people/vhs/image --masks people/vhs/mask --validation
+    python -m models.evaluate configs/train/compact.yaml --data DATA
         --against mediapipe --peer-python .venv-peer/bin/python
+    python -m models.evaluate --images DIR [--masks DIR] [--save DIR] [--model compact] [--weights FILE]
 
-The second is one line. Without ``--masks`` only the latency is reported. The mattes are the network's own, resized
+The first is one line: everything that the configuration validates on, clips and empty rooms in one run. The second
+takes any pictures. Without ``--masks`` only the latency is reported. The mattes are the network's own, resized
 linearly, without the full-resolution refinement that the program adds. ``--save`` writes 8-bit alpha PNGs named as
 the pictures. MediaPipe lives in a virtual environment of its own; see ``models/peers/mediapipe_matte.py``.
 """
@@ -17,48 +18,24 @@ import argparse
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from models.checkpoints import CheckpointError, load_network
-from models.datasets import DatasetError, Picture, is_validation, pictures_in, read_grey, read_rgb
-from models.framing import framing
-from models.metrics import boundary_iou, iou, mad, mse
+from models.datasets import DatasetError, is_validation, pictures_in, read_grey, read_rgb
+from models.matting import Matte, matte_picture
+from models.metrics import score
+from models.peers.runner import run_mediapipe
+from models.scoreboard import compete, validation_sets
+from models.training_config import read_config
 from models.unet import UNet
-
-Matte = NDArray[np.floating]
-PEER_SCRIPT = Path(__file__).parent / "peers" / "mediapipe_matte.py"
-
-
-def matte_picture(network: UNet, image: Picture) -> Matte:
-    """Alpha float32 ``(h, w)`` of an RGB picture, straight from the network: resized linearly, without refinement."""
-    height, width = image.shape[:2]
-    (content_w, content_h), (padded_w, padded_h) = framing(width, height, network.config)
-    small = cv2.resize(image, (content_w, content_h), interpolation=cv2.INTER_AREA)
-    small = cv2.copyMakeBorder(small, 0, padded_h - content_h, 0, padded_w - content_w, cv2.BORDER_REPLICATE)
-    device = next(network.parameters()).device
-    x = torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255
-    with torch.inference_mode():
-        alpha = network.alpha(x)[0, 0, :content_h, :content_w].float().cpu().numpy()
-    return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-
-
-def score(predicted: Matte, truth: Matte) -> dict[str, float]:
-    """The metrics of one still."""
-    return {
-        "iou": iou(predicted, truth),
-        "boundary_iou": boundary_iou(predicted, truth),
-        "mad": mad(predicted, truth),
-        "mse": mse(predicted, truth),
-    }
 
 
 def mean_scores(mattes: dict[str, Matte], masks: Path) -> dict[str, float]:
@@ -96,20 +73,12 @@ def peer_mattes(pictures: list[Path], interpreter: Path) -> dict[str, tuple[dict
         chosen.mkdir()
         for path in pictures:
             shutil.copyfile(path, chosen / path.name)
-        command = [str(interpreter), str(PEER_SCRIPT), str(chosen), str(out)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except OSError as error:
-            raise DatasetError(f"--peer-python {interpreter} cannot be run: {error.strerror}") from error
-        if done.returncode:
-            raise DatasetError(f"MediaPipe failed under {interpreter}: {(done.stderr.strip() or '?').splitlines()[-1]}")
-        timing = json.loads((out / "timing.json").read_text())
         return {
             f"mediapipe {name}": (
                 {path.stem: read_grey(path).astype(np.float32) / 255 for path in pictures_in(out / name)},
-                timing[name]["median_ms"],
+                median_ms,
             )
-            for name in timing
+            for name, median_ms in run_mediapipe(chosen, out, interpreter).items()
         }
 
 
@@ -120,8 +89,23 @@ def save_mattes(mattes: dict[str, Matte], folder: Path) -> None:
         cv2.imwrite(str(folder / f"{name}.png"), (matte * 255 + 0.5).astype(np.uint8))
 
 
-def evaluate(args: argparse.Namespace) -> None:
+def score_configuration(args: argparse.Namespace) -> None:
+    """Score all that the configuration validates on."""
+    config = read_config(args.config)
+    model = args.model or config.model
+    network = load_network(model, args.weights)
+    print(f"{model}, {torch.get_num_threads()} threads; in brackets: times the best peer's")
+    peer = args.peer_python if args.against else None
+    sets = validation_sets(config, args.config, args.data)
+    show = partial(print, flush=True)
+    board = compete(network, model, sets, peer=peer, steadiness=args.steadiness, on_line=show)
+    if args.json:
+        args.json.write_text(json.dumps(board, indent=2) + "\n")
+
+
+def score_pictures(args: argparse.Namespace) -> None:
     """Matte, save, score and print, ours first."""
+    args.model = args.model or "compact"
     network = load_network(args.model, args.weights)
     pictures = [path for path in pictures_in(args.images) if not args.validation or is_validation(path.stem)]
     if not pictures:
@@ -141,16 +125,23 @@ def evaluate(args: argparse.Namespace) -> None:
 def main() -> int:
     """The command line above."""
     parser = argparse.ArgumentParser(prog="python -m models.evaluate", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("config", type=Path, nargs="?", help="training configuration whose validation sets are scored")
+    parser.add_argument("--data", type=Path, help="folder that the configuration's names start from")
+    parser.add_argument("--steadiness", type=float, default=0.8, help="of the mattes of clips, as in the program")
+    parser.add_argument("--json", type=Path, help="file that receives the scores of a configuration's sets")
+    parser.add_argument("--images", type=Path)
     parser.add_argument("--masks", type=Path, help="NAME.png for each picture NAME.*, 255 = person")
     parser.add_argument("--save", type=Path, help="folder that receives the mattes")
-    parser.add_argument("--model", default="compact")
+    parser.add_argument("--model", help="compact or classic; not given: the configuration's, else compact")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--validation", action="store_true", help="only files whose number ends in 9")
     parser.add_argument("--against", choices=["mediapipe"])
     parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="interpreter that has the peer")
+    args = parser.parse_args()
+    if (args.config is None) == (args.images is None) or (args.config is not None and args.data is None):
+        parser.error("name either a configuration with --data, or --images")
     try:
-        evaluate(parser.parse_args())
+        score_configuration(args) if args.config else score_pictures(args)
     except (CheckpointError, DatasetError) as error:
         print(error, file=sys.stderr)
         return 2

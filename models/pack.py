@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 
 from models.datasets import DatasetError, pictures_in
-from models.train import TrainConfig, left_out_rooms, read_config
+from models.training_config import TrainConfig, left_out_rooms, read_config
 
 
 def pack(config: TrainConfig, config_path: Path, data: Path, out: Path, *, side_px: int, quality: int) -> int:

@@ -18,13 +18,12 @@ import csv
 import sys
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -34,57 +33,11 @@ from models import plots
 from models.augment import Composer, CutOutSet, PairSet
 from models.checkpoints import CheckpointError, load_network, save_network
 from models.datasets import DatasetError, Pair, cut_outs, load_backgrounds, load_pairs
-from models.evaluate import matte_picture, score
 from models.losses import matte_loss, side_loss
+from models.matting import matte_picture
+from models.metrics import score
+from models.training_config import TrainConfig, left_out_rooms, read_config
 from models.unet import CONFIGS, UNet
-
-
-class Section(BaseModel):
-    """Settings are fixed once read, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Folder(Section):
-    """A people folder and how much of the training it makes up."""
-
-    folder: str
-    share: float = Field(gt=0, le=1)
-
-
-class Shape(Section):
-    """A size of training picture and how often it is drawn; each batch has one."""
-
-    width: int
-    height: int
-    share: float = Field(gt=0, le=1)
-
-
-class TrainConfig(Section):
-    """A training run, as its YAML file says it."""
-
-    model: str
-    people: tuple[Folder, ...]
-    """Cut out and composited; shares among the pasted people."""
-    whole: tuple[Folder, ...] = ()
-    """Used as they are, real light and all; shares of all samples."""
-    backgrounds: tuple[str, ...]
-    occupied: str | None = None
-    """A text file beside this one: background pictures left out because somebody is in them, a name a line."""
-    validation: tuple[str, ...]
-    shapes: tuple[Shape, ...]
-    empty_share: float = Field(0.06, ge=0, le=1)
-    batch: int = Field(16, ge=1)
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(2e-3, gt=0)
-    warmup_steps: int = Field(200, ge=0)
-    cooldown_share: float = Field(0.3, ge=0, le=1)
-    """The learning rate is held, then falls to zero over this last part of the run."""
-    weight_decay: float = Field(1e-2, ge=0)
-    average_decay: float = Field(0.998, gt=0, lt=1)
-    evaluate_every: int = Field(1000, ge=1)
-    workers: int = Field(2, ge=0)
-    seed: int = 0
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
@@ -199,30 +152,6 @@ def _fast_bfloat16(device: torch.device) -> bool:
     return device.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
 
 
-def read_config(path: Path) -> TrainConfig:
-    """A training configuration; raises ``DatasetError`` with the key that is wrong."""
-    try:
-        config = TrainConfig.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DatasetError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
-    if config.model not in CONFIGS:
-        raise DatasetError(f"{path}: model: '{config.model}' is none of {', '.join(CONFIGS)}")
-    return config
-
-
-def left_out_rooms(config: TrainConfig, config_path: Path) -> set[str]:
-    """Names of the background pictures that are not used."""
-    if config.occupied is None:
-        return set()
-    path = config_path.parent / config.occupied
-    if not path.is_file():
-        raise DatasetError(f"{config_path}: occupied: {path} does not exist")
-    return set(path.read_text().split())
-
-
 def make_composer(config: TrainConfig, config_path: Path, data: Path) -> Composer:
     """Load every folder that the configuration names."""
     people = [
@@ -231,8 +160,8 @@ def make_composer(config: TrainConfig, config_path: Path, data: Path) -> Compose
     ]
     whole = [PairSet(load_pairs(data / group.folder, validation=False), group.share) for group in config.whole]
     left_out = left_out_rooms(config, config_path)
-    rooms = [room for folder in config.backgrounds for room in load_backgrounds(data / folder, left_out)]
-    return Composer(people, whole, rooms, empty_share=config.empty_share)
+    rooms = [load_backgrounds(data / folder, left_out, validation=False) for folder in config.backgrounds]
+    return Composer(people, whole, list(chain.from_iterable(rooms)), empty_share=config.empty_share)
 
 
 def evaluate(run: Run, pairs: list[Pair]) -> dict[str, float]:

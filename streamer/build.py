@@ -188,7 +188,8 @@ def _open_background(spec: str, source: FrameSource) -> Background:
 
 def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegmenter:
     """The segmenter that the settings name; see ``open_segmenter``."""
-    from streamer.segmentation import open_segmenter  # brings torch: a second that a mistyped name need not cost
+    # brings torch: a second that a mistyped name need not cost
+    from streamer.segmentation import MatteRules, open_segmenter
 
     return open_segmenter(
         model=config.model,
@@ -196,6 +197,14 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
         device=config.device,
         runtime=config.runtime,
         require_gpu=config.require_gpu,
+        steadiness=config.steadiness,
+        rules=MatteRules(
+            people=config.people,
+            min_island=config.min_island,
+            fill_holes=config.fill_holes,
+            edge_shift_px=config.edge_shift,
+            feather_px=config.feather,
+        ),
         stats=stats,
     )
 

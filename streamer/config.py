@@ -95,6 +95,20 @@ class StreamConfig(BaseModel):
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
 
+    steadiness: Annotated[float, Field(ge=0, le=0.95)] = 0.8
+    """How much the matte is averaged with earlier ones where the picture stands still; 0 takes each frame for itself.
+    What moves is never averaged."""
+    people: Literal["all", "largest", "center"] = "all"
+    """Who is kept: everybody, only the one who covers most of the picture, or only the one nearest to its middle."""
+    min_island: Annotated[float, Field(ge=0, le=50)] = 0.3
+    """Separate patches of person smaller than this many percent of the picture are dropped."""
+    fill_holes: Annotated[float, Field(ge=0, le=50)] = 0.0
+    """Holes in the person of up to this many percent of the picture are filled. What is seen through them is shown."""
+    edge_shift: Annotated[int, Field(ge=-50, le=50)] = 0
+    """Pixels by which the edge of the person is moved: outward if positive, inward if negative."""
+    feather: Annotated[int, Field(ge=0, le=50)] = 0
+    """Pixels over which the edge of the person is softened."""
+
     encoder: Annotated[str, Field(min_length=1)] = "auto"
     """Video encoder: auto (x264 for .mp4, .mov and .mkv, VP9 for .webm), vp9, prores or ffv1, or a hardware one: nvenc,
     qsv, vaapi, videotoolbox."""

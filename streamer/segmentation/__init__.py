@@ -6,11 +6,12 @@ from pathlib import Path
 
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_network, verify_shipped
 from streamer.errors import ConfigError, SegmentationError, WeightsError
-from streamer.segmentation.predictor import NetworkSegmenter
+from streamer.segmentation.predictor import NO_RULES, NetworkSegmenter
+from streamer.segmentation.rules import MatteRules
 from streamer.segmentation.runtimes import FASTEST_FIRST, Runtime, TorchRuntime, open_cpu_runtime
 from streamer.stats import Stats
 
-__all__ = ["DEVICES", "RUNTIMES", "open_segmenter"]
+__all__ = ["DEVICES", "RUNTIMES", "MatteRules", "open_segmenter"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RUNTIMES = ("auto", *FASTEST_FIRST)
@@ -23,6 +24,8 @@ def open_segmenter(
     device: str = "auto",
     runtime: str = "auto",
     require_gpu: bool = False,
+    steadiness: float = 0.0,
+    rules: MatteRules = NO_RULES,
     stats: Stats | None = None,
 ) -> NetworkSegmenter:
     """Load the network and what runs it.
@@ -33,6 +36,8 @@ def open_segmenter(
         device: one of ``DEVICES``; ``auto`` takes a GPU if torch can use one.
         runtime: one of ``RUNTIMES``; ``auto`` is torch on a GPU and the fastest that is installed on the CPU.
         require_gpu: never run on the CPU.
+        steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
+        rules: what the user says about the matte.
         stats: where to note the times of ``network`` and ``refine``; None = nowhere.
 
     Raises:
@@ -54,7 +59,7 @@ def open_segmenter(
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
     running: Runtime = open_cpu_runtime(runtime, network, onnx) if chosen == "cpu" else TorchRuntime(network, chosen)
-    return NetworkSegmenter(model, network.config, running, stats=stats)
+    return NetworkSegmenter(model, network.config, running, steadiness=steadiness, rules=rules, stats=stats)
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:

@@ -9,33 +9,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.framing import framing
+from models.steady import Steadier
 from models.unet import UNetConfig
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import shrink
 from streamer.segmentation.refine import Refiner
+from streamer.segmentation.rules import MatteRules, PatchSorter, move_edge
 from streamer.segmentation.runtimes import Runtime
 from streamer.stats import Stats
 
+NO_RULES = MatteRules()
 OUT_OF_RANGE = 1e-3
 """How far outside [0, 1] an alpha may be by rounding."""
 
 
 class NetworkSegmenter:
-    """Mattes each picture for itself.
+    """Mattes each picture with the network, and keeps the matte steady where the picture stands still.
 
     Args:
         model: its name, for people.
         config: the network's sizes.
         runtime: what runs the network.
+        steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 (each picture for itself) to below 1.
+        rules: what the user says about the matte.
         stats: where to note the times of ``network`` and ``refine``; None = nowhere.
     """
 
-    def __init__(self, model: str, config: UNetConfig, runtime: Runtime, *, stats: Stats | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        config: UNetConfig,
+        runtime: Runtime,
+        *,
+        steadiness: float = 0.0,
+        rules: MatteRules = NO_RULES,
+        stats: Stats | None = None,
+    ) -> None:
         self._model = model
         self._config = config
         self._runtime: Runtime | None = runtime
         self._stats = stats
+        self._rules = rules
+        self._steadier = Steadier(steadiness)
+        self._sorter = PatchSorter(rules)
         self._refiner = Refiner()
         self._where = runtime.name
         self._picture: Size | None = None
@@ -62,9 +79,11 @@ class NetworkSegmenter:
             self._picture = picture
             fitted = framing(*picture, self._config)
             self._content, self._input = Size(*fitted.content), Size(*fitted.padded)
+        content = self._content
         try:
             with self._time("network"):
-                small = self._runtime.alpha(prepare(image, self._content, self._input))
+                shrunk = shrink(image, content)
+                small = self._runtime.alpha(as_batch(shrunk, self._input))
         except Exception as error:  # each runtime has its own exceptions; a frame without a matte is never shown
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
@@ -72,10 +91,13 @@ class NetworkSegmenter:
         if not (low >= -OUT_OF_RANGE and high <= 1 + OUT_OF_RANGE):  # also false for NaN
             raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
         with self._time("refine"):
-            return self._refiner.refine(image, small[: self._content.height, : self._content.width])
+            steadied = self._steadier.steady(shrunk, small[: content.height, : content.width])
+            return move_edge(self._refiner.refine(image, self._sorter.sort(steadied)), self._rules)
 
     def reset(self) -> None:
-        """Forget earlier frames: there is nothing to forget yet."""
+        """Forget earlier frames: the next one starts a new scene."""
+        self._steadier.reset()
+        self._sorter.reset()
 
     def close(self) -> None:
         """Release the runtime. May be called twice."""
@@ -85,14 +107,13 @@ class NetworkSegmenter:
         return self._stats.time(step) if self._stats else nullcontext()
 
 
-def prepare(image: Image, content: Size, padded: Size) -> NDArray[np.float32]:
-    """RGB uint8 ``(h, w, 3)`` to the network's float32 ``(1, 3, h', w')`` in [0, 1].
+def as_batch(small: Image, padded: Size) -> NDArray[np.float32]:
+    """A picture of the content's size, RGB uint8 ``(h, w, 3)``, to the network's float32 ``(1, 3, h', w')`` in [0, 1].
 
-    The picture is scaled to ``content`` and its right and lower edges are repeated up to ``padded``.
+    Its right and lower edges are repeated up to ``padded``.
     """
-    small = shrink(image, content)
-    if padded != content:
-        bottom, right = padded.height - content.height, padded.width - content.width
+    bottom, right = padded.height - small.shape[0], padded.width - small.shape[1]
+    if bottom or right:
         small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
     batch = np.empty((1, 3, padded.height, padded.width), np.float32)
     np.multiply(small.transpose(2, 0, 1), np.float32(1 / 255), out=batch[0])

@@ -29,14 +29,9 @@ CERTAIN_AFTER = 0.3
 
 
 class Refiner:
-    """Refines one picture after another; keeps its full-size working arrays, so use one from one thread only.
+    """Refines one picture after another; keeps its full-size working arrays, so use one from one thread only."""
 
-    Args:
-        min_island: share of the picture in [0, 1] below which a separate patch of person is dropped; 0 keeps all.
-    """
-
-    def __init__(self, *, min_island: float = 0.0) -> None:
-        self._min_island = min_island
+    def __init__(self) -> None:
         self._luma: Image = np.empty((0, 0), np.uint8)
         self._slope: Alpha = np.empty((0, 0), np.float32)
         self._offset: Alpha = np.empty((0, 0), np.float32)
@@ -53,8 +48,6 @@ class Refiner:
         """
         height, width = image.shape[:2]
         certain = stretch_contrast(small, CERTAIN_BEFORE)
-        if self._min_island > 0:
-            certain = drop_islands(certain, self._min_island)
         full: Alpha = cv2.resize(certain, (width, height), interpolation=cv2.INTER_LINEAR)
         edges = _edge_box(certain)
         if edges is None:
@@ -115,16 +108,6 @@ def stretch_contrast(alpha: Alpha, certain: float) -> Alpha:
     stretched = alpha * scale
     stretched -= np.float32(certain) * scale
     return np.clip(stretched, 0, 1, out=stretched)
-
-
-def drop_islands(alpha: Alpha, min_share: float) -> Alpha:
-    """Set to 0 each connected patch of person that is smaller than ``min_share`` of the picture."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0).astype(np.uint8), connectivity=8)
-    too_small = stats[:, cv2.CC_STAT_AREA] < min_share * alpha.size
-    if count <= 1 or not too_small.any():
-        return alpha
-    too_small[0] = False  # label 0 is the surroundings
-    return np.where(too_small[labels], np.float32(0), alpha)
 
 
 def _fit_lines(guide: NDArray[np.float32], alpha: Alpha) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

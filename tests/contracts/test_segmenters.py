@@ -14,9 +14,9 @@ from models.checkpoints import load_network
 from models.framing import framing
 from streamer.frames import Image, Size
 from streamer.interfaces import Segmenter
-from streamer.scaling import cover
+from streamer.scaling import cover, shrink
 from streamer.segmentation import find_onnx, open_segmenter
-from streamer.segmentation.predictor import prepare
+from streamer.segmentation.predictor import as_batch
 from streamer.segmentation.runtimes import TorchRuntime, is_installed, open_cpu_runtime
 
 RUNTIMES = ["torch", "onnxruntime", "openvino"]
@@ -62,7 +62,8 @@ def test_the_person_is_found_and_the_empty_room_stays_empty(open_one: Callable[[
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_all_runtimes_agree(runtime: str, size: Size) -> None:
     network = load_network("compact")
-    batch = prepare(portrait(size), *(Size(*pair) for pair in framing(*size, network.config)))
+    content, padded = framing(*size, network.config)
+    batch = as_batch(shrink(portrait(size), Size(*content)), Size(*padded))
     expected = TorchRuntime(network, "cpu").alpha(batch)
     alpha = open_cpu_runtime(runtime, load_network("compact"), find_onnx("compact", None)).alpha(batch)
     assert expected.max() > 0.9

@@ -10,7 +10,7 @@ import yaml
 
 from models.checkpoints import load_network
 from models.datasets import DatasetError, load_pairs
-from models.train import read_config
+from models.training_config import read_config
 
 CONFIG = {
     "model": "compact",

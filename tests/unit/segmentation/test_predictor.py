@@ -10,7 +10,8 @@ from models.framing import framing
 from models.unet import CLASSIC, COMPACT
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
-from streamer.segmentation.predictor import NetworkSegmenter, prepare
+from streamer.segmentation.predictor import NetworkSegmenter, as_batch
+from streamer.segmentation.rules import MatteRules
 from streamer.stats import Stats
 
 SIZES = [Size(1280, 720), Size(640, 480), Size(720, 1280), Size(641, 359), Size(320, 192), Size(500, 500), Size(97, 61)]
@@ -23,6 +24,19 @@ class RedIsPerson:
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
         return batch[0, 0].copy()
+
+
+class Blinking:
+    """A runtime whose alpha is 1 and 0 in turns."""
+
+    name = "CPU (blinking)"
+
+    def __init__(self) -> None:
+        self._calls = 0
+
+    def alpha(self, batch: NDArray[np.float32]) -> Alpha:
+        self._calls += 1
+        return np.full(batch.shape[2:], self._calls % 2, np.float32)
 
 
 class Broken:
@@ -77,7 +91,7 @@ def test_sixteen_to_nine_is_matted_at_320x180_padded_to_192() -> None:
 def test_padding_repeats_the_lower_edge() -> None:
     image = np.zeros((180, 320, 3), np.uint8)
     image[-1] = (255, 0, 0)
-    batch = prepare(image, Size(320, 180), Size(320, 192))
+    batch = as_batch(image, Size(320, 192))
     assert batch.shape == (1, 3, 192, 320)
     assert np.allclose(batch[0, 0, 179:], 1)
     assert np.all(batch[0, 1:] == 0)
@@ -123,6 +137,30 @@ def test_description_says_what_runs() -> None:
     assert segmenter.description == "compact on CPU (red)"
     segmenter.segment(np.zeros((720, 1280, 3), np.uint8))
     assert segmenter.description == "compact 320x192 on CPU (red)"
+
+
+def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not() -> None:
+    runtime = Blinking()
+    segmenter = NetworkSegmenter("compact", COMPACT, runtime, steadiness=0.8)
+    image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
+    assert segmenter.segment(image).mean() == 1
+    assert segmenter.segment(image).mean() == 1, "0.8 of certain, and then the contrast curve"
+    assert segmenter.segment(255 - image).mean() == 1
+    assert segmenter.segment(image).mean() == 0
+    segmenter.reset()
+    assert segmenter.segment(image).mean() == 1
+    assert segmenter.segment(image[:, ::-1].copy()).mean() == 0
+
+
+def test_the_users_rules_are_applied() -> None:
+    image = np.full((180, 320, 3), (0, 40, 40), np.uint8)
+    image[20:60, 20:60, 0] = 255
+    image[60:180, 140:260, 0] = 255
+    rules = MatteRules(people="largest", edge_shift_px=-4)
+    alpha = NetworkSegmenter("compact", COMPACT, RedIsPerson(), rules=rules).segment(image)
+    assert np.all(alpha[:, :120] == 0)
+    assert np.all(alpha[70:170, 150:250] == 1)
+    assert np.all(alpha[100, 140:143] == 0)
 
 
 def test_times_of_network_and_refinement_are_noted() -> None:

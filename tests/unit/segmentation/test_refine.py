@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.frames import Alpha, Image
-from streamer.segmentation.refine import Refiner, drop_islands, stretch_contrast
+from streamer.segmentation import refine
+from streamer.segmentation.refine import Refiner, stretch_contrast
 
 WIDTH, HEIGHT, FACTOR = 320, 192, 4
 
@@ -89,14 +90,14 @@ def test_one_refiner_takes_frames_of_changing_size() -> None:
     assert np.array_equal(refiner.refine(image, small_and_blurred(truth)), once)
 
 
-def test_small_islands_are_dropped_and_large_ones_kept() -> None:
-    alpha = np.zeros((100, 100), np.float32)
-    alpha[10:60, 10:60] = 1
-    alpha[80:83, 80:83] = 0.7
-    kept = drop_islands(alpha, 0.01)
-    assert np.array_equal(kept[:70], alpha[:70])
-    assert np.all(kept[70:] == 0)
-    assert np.array_equal(drop_islands(alpha, 0.0005), alpha)
+def test_only_the_surroundings_of_the_edge_are_computed_and_the_result_is_that_of_the_whole_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, truth = room_with_disc()
+    textured = np.clip(image + np.random.default_rng(0).integers(-12, 13, image.shape), 0, 255).astype(np.uint8)
+    part = Refiner().refine(textured, small_and_blurred(truth))
+    monkeypatch.setattr(refine, "_spans", lambda edges, small, grid, full: (slice(0, full), slice(0, grid)))
+    assert np.abs(part - Refiner().refine(textured, small_and_blurred(truth))).max() < 1e-4
 
 
 def test_contrast_is_stretched_about_the_middle() -> None:

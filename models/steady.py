@@ -1,0 +1,76 @@
+"""Steadiness without ghosts: the matte is averaged over time where, and only where, the picture stands still.
+
+A network that sees each frame for itself answers sensor noise with a shimmering edge. Where the picture has not
+changed, neither has the truth, so there the mean over the last frames is the better answer. Where it has changed, the
+frame's own alpha is taken as it is: nothing of an earlier frame is left behind a waving hand.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+Matte = NDArray[np.float32]
+
+WINDOW_PX = 3
+"""Side of the window over which a change is averaged, so that single noisy pixels do not count as motion."""
+SPREAD_PX = 5
+"""Side of the window by which motion is widened: what moves blurs what lies beside it."""
+LEAST_NOISE, MOST_NOISE = 0.7, 6.0
+"""Bounds of the noise that is allowed for, in levels of 0..255; a picture that changes more than that is moving."""
+STILL, MOVING = 2.0, 4.0
+"""A change of up to this many times the noise is none at all; from this many on it is motion."""
+LEAST_STILL = 0.3
+"""Share of the picture that must stand still; with less the scene was cut or the camera moves."""
+
+
+class Steadier:
+    """Averages one clip's mattes over time. Not thread-safe.
+
+    Args:
+        strength: how much of the mean of earlier frames a still pixel keeps, 0 (nothing) to below 1.
+    """
+
+    def __init__(self, strength: float) -> None:
+        if not 0 <= strength < 1:
+            raise ValueError(f"the strength must be from 0 to below 1, not {strength}")
+        self._strength = strength
+        self._picture: NDArray[np.float32] | None = None
+        self._alpha: Matte = np.empty((0, 0), np.float32)
+
+    def reset(self) -> None:
+        """Forget earlier frames: the next one starts a new scene."""
+        self._picture = None
+
+    def steady(self, picture: Picture, alpha: Matte) -> Matte:
+        """The alpha of this picture, averaged with earlier ones where the picture stands still.
+
+        Args:
+            picture: RGB uint8 ``(h, w, 3)``, at the alpha's size; another size than before starts a new scene.
+            alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
+
+        Returns:
+            float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` wherever something moved.
+        """
+        colours = picture.astype(np.float32)
+        if self._strength == 0 or self._picture is None or self._picture.shape != colours.shape:
+            self._picture, self._alpha = colours, alpha
+            return alpha
+        keep = self._stillness(colours)
+        keep *= np.float32(self._strength)
+        # The colours are averaged with the same weights: what creeps leaves its mean behind, and counts as motion then.
+        steadied = alpha + keep * (self._alpha - alpha)
+        self._picture = colours + keep[..., None] * (self._picture - colours)
+        self._alpha = steadied
+        return steadied
+
+    def _stillness(self, colours: NDArray[np.float32]) -> NDArray[np.float32]:
+        """1 where the picture stands still, 0 where it moves: ``(h, w)``."""
+        change = cv2.blur(cv2.absdiff(colours, self._picture).max(axis=2), (WINDOW_PX, WINDOW_PX))
+        noise = float(np.clip(np.median(change), LEAST_NOISE, MOST_NOISE))
+        still = (MOVING * noise - change) / ((MOVING - STILL) * noise)
+        np.clip(still, 0, 1, out=still)
+        calm: NDArray[np.float32] = cv2.erode(still, np.ones((SPREAD_PX, SPREAD_PX), np.uint8))
+        return calm if calm.mean() > LEAST_STILL else np.zeros_like(calm)
