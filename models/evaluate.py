@@ -127,7 +127,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.evaluate", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("config", type=Path, nargs="?", help="training configuration whose validation sets are scored")
     parser.add_argument("--data", type=Path, help="folder that the configuration's names start from")
-    parser.add_argument("--steadiness", type=float, default=0.8, help="of the mattes of clips, as in the program")
+    parser.add_argument("--steadiness", type=float, default=0.9, help="of the mattes of clips, as in the program")
     parser.add_argument("--json", type=Path, help="file that receives the scores of a configuration's sets")
     parser.add_argument("--images", type=Path)
     parser.add_argument("--masks", type=Path, help="NAME.png for each picture NAME.*, 255 = person")

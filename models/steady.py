@@ -20,7 +20,7 @@ SPREAD_PX = 5
 """Side of the window by which motion is widened: what moves blurs what lies beside it."""
 LEAST_NOISE, MOST_NOISE = 0.7, 6.0
 """Bounds of the noise that is allowed for, in levels of 0..255; a picture that changes more than that is moving."""
-STILL, MOVING = 2.0, 4.0
+STILL, MOVING = 3.0, 6.0
 """A change of up to this many times the noise is none at all; from this many on it is motion."""
 LEAST_STILL = 0.3
 """Share of the picture that must stand still; with less the scene was cut or the camera moves."""

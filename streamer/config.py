@@ -95,7 +95,7 @@ class StreamConfig(BaseModel):
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
 
-    steadiness: Annotated[float, Field(ge=0, le=0.95)] = 0.8
+    steadiness: Annotated[float, Field(ge=0, le=0.95)] = 0.9
     """How much the matte is averaged with earlier ones where the picture stands still; 0 takes each frame for itself.
     What moves is never averaged."""
     people: Literal["all", "largest", "center"] = "all"
