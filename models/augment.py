@@ -77,11 +77,11 @@ class Composer:
         alpha = np.zeros((height, width), np.uint8)
         if rng.random() < (0.3 if empty else 0.08):
             image = curtain(rng, image)
-        if rng.random() < 0.35:
+        if rng.random() < 0.45:
             clutter(rng, image, _pick(rng, self._backgrounds))
         if rng.random() < 0.2:
             chair(rng, image)
-        if rng.random() < 0.1:
+        if rng.random() < 0.22:
             hang_clothes(rng, image, _pick(rng, self._people[0].cut_outs))
         people = 0 if empty else (2 if rng.random() < 0.15 else 1)
         for _ in range(people):

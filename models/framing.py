@@ -20,14 +20,18 @@ class Framing(NamedTuple):
 
 
 def framing(width: int, height: int, config: UNetConfig) -> Framing:
-    """Of all sizes whose padded area fits the network's, the one where the picture itself is largest."""
-    multiple, limit_px = config.multiple_px, config.input_area_px * AREA_SLACK
+    """How a picture of that size enters that network."""
+    return fit(width, height, multiple_px=config.multiple_px, limit_px=config.input_area_px * AREA_SLACK)
+
+
+def fit(width: int, height: int, *, multiple_px: int, limit_px: float) -> Framing:
+    """Of all sizes in multiples whose padded area is within the limit, the one where the picture itself is largest."""
     aspect = width / height
-    best = Framing((multiple, multiple), (multiple, multiple))
+    best = Framing((multiple_px, multiple_px), (multiple_px, multiple_px))
     most_px = 0
-    for side in range(multiple, int(limit_px // multiple) + 1, multiple):
+    for side in range(multiple_px, int(limit_px // multiple_px) + 1, multiple_px):
         for content in ((side, max(1, round(side / aspect))), (max(1, round(side * aspect)), side)):
-            padded = (_up(content[0], multiple), _up(content[1], multiple))
+            padded = (_up(content[0], multiple_px), _up(content[1], multiple_px))
             if padded[0] * padded[1] <= limit_px and content[0] * content[1] > most_px:
                 best, most_px = Framing(content, padded), content[0] * content[1]
     return best

@@ -109,6 +109,9 @@ def check(config: StreamConfig) -> None:
         backgrounds.check_spec(spec)
     if config.weights is not None and not config.weights.is_file():
         raise WeightsError(f"weights {config.weights} do not exist; check --weights")
+    network = _onnx_file(config)
+    if network is not None and not network.is_file():
+        raise WeightsError(f"segmenter {network} does not exist; check --segmenter onnx:FILE")
     check_outputs(config.output, config)
     if config.stats is not None:
         _check_folder(config.stats, str(config.stats))
@@ -197,6 +200,7 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
         device=config.device,
         runtime=config.runtime,
         require_gpu=config.require_gpu,
+        onnx_file=_onnx_file(config),
         steadiness=config.steadiness,
         rules=MatteRules(
             people=config.people,
@@ -207,6 +211,11 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
         ),
         stats=stats,
     )
+
+
+def _onnx_file(config: StreamConfig) -> Path | None:
+    _, _, path = config.segmenter.partition("onnx:")
+    return Path(path).expanduser() if path else None
 
 
 def _open_sink(

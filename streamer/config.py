@@ -86,6 +86,9 @@ class StreamConfig(BaseModel):
     model: Literal["compact", "classic"] = "compact"
     """Network that finds the person: compact runs in real time on a CPU, classic has 31 million parameters and needs
     a file of weights."""
+    segmenter: Annotated[str, Field(pattern=r"^unet$|^onnx:.+$")] = "unet"
+    """What finds the person: unet, the program's own network, or onnx:FILE, another one; a YAML file of the same name
+    beside it says how to feed it."""
     weights: Path | None = None
     """Weights of the network, a .safetensors or .pth file. Not given: the ones that come with the program."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -237,7 +240,11 @@ def _reason(problem: Mapping[str, Any]) -> str:
     if problem["type"] == "value_error":
         return message.removeprefix("Value error, ")
     if problem["type"] == "string_pattern_mismatch":
-        wanted = {"camera_size": "WIDTHxHEIGHT, such as 1280x720", "camera_fourcc": "four letters, such as MJPG"}
+        wanted = {
+            "camera_size": "WIDTHxHEIGHT, such as 1280x720",
+            "camera_fourcc": "four letters, such as MJPG",
+            "segmenter": "unet or onnx:FILE",
+        }
         message = f"should be {wanted[problem['loc'][0]]}"
     if problem["type"] in ("too_long", "too_short"):
         return message.removeprefix("Value ").replace(" after validation", "")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_network, verify_shipped
+from models.framing import framing
 from streamer.errors import ConfigError, SegmentationError, WeightsError
+from streamer.segmentation.onnx_file import OnnxFileRuntime, read_feeding
 from streamer.segmentation.predictor import NO_RULES, NetworkSegmenter
 from streamer.segmentation.rules import MatteRules
 from streamer.segmentation.runtimes import FASTEST_FIRST, Runtime, TorchRuntime, open_cpu_runtime
@@ -24,6 +27,7 @@ def open_segmenter(
     device: str = "auto",
     runtime: str = "auto",
     require_gpu: bool = False,
+    onnx_file: Path | None = None,
     steadiness: float = 0.0,
     rules: MatteRules = NO_RULES,
     stats: Stats | None = None,
@@ -36,6 +40,7 @@ def open_segmenter(
         device: one of ``DEVICES``; ``auto`` takes a GPU if torch can use one.
         runtime: one of ``RUNTIMES``; ``auto`` is torch on a GPU and the fastest that is installed on the CPU.
         require_gpu: never run on the CPU.
+        onnx_file: a network of the user's own instead; it runs on the CPU, and model, weights and runtime do not count.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
         rules: what the user says about the matte.
         stats: where to note the times of ``network`` and ``refine``; None = nowhere.
@@ -46,6 +51,12 @@ def open_segmenter(
         MissingExtra: the package of the named runtime is not installed.
         SegmentationError: the device is missing, or the runtime cannot run the network.
     """
+    if onnx_file is not None:
+        if require_gpu or device not in ("auto", "cpu"):
+            raise ConfigError(f"a network in an ONNX file ({onnx_file}) runs on the CPU only: use --device cpu")
+        feeding = read_feeding(onnx_file)
+        own = OnnxFileRuntime(onnx_file, feeding)
+        return NetworkSegmenter(onnx_file.stem, feeding.framing, own, steadiness=steadiness, rules=rules, stats=stats)
     _check("device", device, DEVICES)
     _check("runtime", runtime, RUNTIMES)
     if require_gpu and device == "cpu":
@@ -59,7 +70,8 @@ def open_segmenter(
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
     running: Runtime = open_cpu_runtime(runtime, network, onnx) if chosen == "cpu" else TorchRuntime(network, chosen)
-    return NetworkSegmenter(model, network.config, running, steadiness=steadiness, rules=rules, stats=stats)
+    fitting = partial(framing, config=network.config)
+    return NetworkSegmenter(model, fitting, running, steadiness=steadiness, rules=rules, stats=stats)
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:

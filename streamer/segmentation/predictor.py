@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.framing import framing
+from models.framing import Framing
 from models.steady import Steadier
-from models.unet import UNetConfig
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import shrink
@@ -29,7 +29,7 @@ class NetworkSegmenter:
 
     Args:
         model: its name, for people.
-        config: the network's sizes.
+        framing: width and height of a picture to how it enters the network.
         runtime: what runs the network.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 (each picture for itself) to below 1.
         rules: what the user says about the matte.
@@ -39,7 +39,7 @@ class NetworkSegmenter:
     def __init__(
         self,
         model: str,
-        config: UNetConfig,
+        framing: Callable[[int, int], Framing],
         runtime: Runtime,
         *,
         steadiness: float = 0.0,
@@ -47,7 +47,7 @@ class NetworkSegmenter:
         stats: Stats | None = None,
     ) -> None:
         self._model = model
-        self._config = config
+        self._framing = framing
         self._runtime: Runtime | None = runtime
         self._stats = stats
         self._rules = rules
@@ -77,7 +77,7 @@ class NetworkSegmenter:
         picture = Size(image.shape[1], image.shape[0])
         if picture != self._picture:
             self._picture = picture
-            fitted = framing(*picture, self._config)
+            fitted = self._framing(*picture)
             self._content, self._input = Size(*fitted.content), Size(*fitted.padded)
         content = self._content
         try:
@@ -96,6 +96,8 @@ class NetworkSegmenter:
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
+        if self._runtime is not None:
+            self._runtime.reset()
         self._steadier.reset()
         self._sorter.reset()
 

@@ -40,8 +40,12 @@ class Runtime(Protocol):
         """RGB in [0, 1], float32 ``(1, 3, h, w)`` with sides the network takes, to alpha, float32 ``(h, w)``."""
         ...
 
+    def reset(self) -> None:
+        """Forget earlier frames; most networks see each picture for itself and have nothing to forget."""
+        return
 
-class TorchRuntime:
+
+class TorchRuntime(Runtime):
     """The network itself, in half precision on CUDA."""
 
     def __init__(self, network: UNet, device: str) -> None:
@@ -65,21 +69,12 @@ class TorchRuntime:
         return result
 
 
-class OnnxRuntime:
+class OnnxRuntime(Runtime):
     """ONNX Runtime on the CPU."""
 
     def __init__(self, onnx: Path) -> None:
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()
         self.name = "CPU (onnxruntime)"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = spare_threads()
-        options.inter_op_num_threads = 1
-        # Idle workers sleep instead of spinning: the cores belong to capture and encoding between two frames.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(onnx)
         self._input = self._session.get_inputs()[0].name
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
@@ -88,7 +83,7 @@ class OnnxRuntime:
         return result
 
 
-class OpenVinoRuntime:
+class OpenVinoRuntime(Runtime):
     """OpenVINO on the CPU, compiled for the size at hand.
 
     Where the CPU has bfloat16 it computes in that: nearly twice as fast; alphas differ by thousandths, at
@@ -126,6 +121,20 @@ class OpenVinoRuntime:
         }
         self._request = self._core.compile_model(model, "CPU", settings).create_infer_request()
         self._shape = shape
+
+
+def onnx_session(path: Path) -> Any:
+    """An ``onnxruntime.InferenceSession`` of that file on the CPU, without telemetry."""
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = spare_threads()
+    options.inter_op_num_threads = 1
+    # Idle workers sleep instead of spinning: the cores belong to capture and encoding between two frames.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def spare_threads() -> int:

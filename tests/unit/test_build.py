@@ -50,6 +50,10 @@ def test_outputs_in_folders_that_do_not_exist_are_refused(tmp_path: Path) -> Non
     assert "does not exist" in refused(output="null", stats=tmp_path / "no" / "s.json")
 
 
+def test_a_network_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    assert "check --segmenter onnx:FILE" in refused(segmenter=f"onnx:{tmp_path / 'none.onnx'}")
+
+
 def test_the_last_folder_of_numbered_pictures_may_be_missing(tmp_path: Path) -> None:
     build.check(StreamConfig(output=(str(tmp_path / "mattes" / "%06d.png"),)))
     assert not (tmp_path / "mattes").exists()

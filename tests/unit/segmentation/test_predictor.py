@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,12 +14,16 @@ from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
 from streamer.segmentation.predictor import NetworkSegmenter, as_batch
 from streamer.segmentation.rules import MatteRules
+from streamer.segmentation.runtimes import Runtime
 from streamer.stats import Stats
 
 SIZES = [Size(1280, 720), Size(640, 480), Size(720, 1280), Size(641, 359), Size(320, 192), Size(500, 500), Size(97, 61)]
 
 
-class RedIsPerson:
+FITTING = partial(framing, config=COMPACT)
+
+
+class RedIsPerson(Runtime):
     """A runtime whose alpha is the red channel."""
 
     name = "CPU (red)"
@@ -26,7 +32,7 @@ class RedIsPerson:
         return batch[0, 0].copy()
 
 
-class Blinking:
+class Blinking(Runtime):
     """A runtime whose alpha is 1 and 0 in turns."""
 
     name = "CPU (blinking)"
@@ -39,7 +45,7 @@ class Blinking:
         return np.full(batch.shape[2:], self._calls % 2, np.float32)
 
 
-class Broken:
+class Broken(Runtime):
     name = "CPU (broken)"
 
     def __init__(self, result: Alpha | Exception) -> None:
@@ -62,7 +68,7 @@ def red_rectangle(size: Size) -> tuple[Image, Alpha]:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_alpha_lies_where_the_person_is_at_any_size_and_aspect(size: Size) -> None:
     image, truth = red_rectangle(size)
-    alpha = NetworkSegmenter("compact", COMPACT, RedIsPerson()).segment(image)
+    alpha = NetworkSegmenter("compact", FITTING, RedIsPerson()).segment(image)
     assert alpha.shape == truth.shape
     assert alpha.dtype == np.float32
     assert np.abs(alpha - truth).mean() < 0.01
@@ -99,7 +105,7 @@ def test_padding_repeats_the_lower_edge() -> None:
 
 @pytest.mark.parametrize("spoilt", [np.nan, np.inf, 3.0, -0.5])
 def test_unusable_alpha_is_refused(spoilt: float) -> None:
-    segmenter = NetworkSegmenter("compact", COMPACT, Broken(np.float32([[spoilt]])))
+    segmenter = NetworkSegmenter("compact", FITTING, Broken(np.float32([[spoilt]])))
     with pytest.raises(SegmentationError, match="unusable"):
         segmenter.segment(np.zeros((90, 160, 3), np.uint8))
 
@@ -108,11 +114,11 @@ def test_one_nan_among_good_values_is_refused() -> None:
     alpha = np.full((192, 320), 0.5, np.float32)
     alpha[50, 60] = np.nan
     with pytest.raises(SegmentationError, match="unusable"):
-        NetworkSegmenter("compact", COMPACT, Broken(alpha)).segment(np.zeros((90, 160, 3), np.uint8))
+        NetworkSegmenter("compact", FITTING, Broken(alpha)).segment(np.zeros((90, 160, 3), np.uint8))
 
 
 def test_failure_of_the_runtime_is_one_line() -> None:
-    segmenter = NetworkSegmenter("compact", COMPACT, Broken(RuntimeError("out of memory\nstack...")))
+    segmenter = NetworkSegmenter("compact", FITTING, Broken(RuntimeError("out of memory\nstack...")))
     with pytest.raises(SegmentationError, match=r"^the matte failed on CPU \(broken\): out of memory$"):
         segmenter.segment(np.zeros((90, 160, 3), np.uint8))
 
@@ -129,11 +135,11 @@ def test_failure_of_the_runtime_is_one_line() -> None:
 )
 def test_what_is_no_rgb_picture_is_refused(image: Image) -> None:
     with pytest.raises(SegmentationError, match="uint8 RGB"):
-        NetworkSegmenter("compact", COMPACT, RedIsPerson()).segment(image)
+        NetworkSegmenter("compact", FITTING, RedIsPerson()).segment(image)
 
 
 def test_description_says_what_runs() -> None:
-    segmenter = NetworkSegmenter("compact", COMPACT, RedIsPerson())
+    segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
     assert segmenter.description == "compact on CPU (red)"
     segmenter.segment(np.zeros((720, 1280, 3), np.uint8))
     assert segmenter.description == "compact 320x192 on CPU (red)"
@@ -141,7 +147,7 @@ def test_description_says_what_runs() -> None:
 
 def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not() -> None:
     runtime = Blinking()
-    segmenter = NetworkSegmenter("compact", COMPACT, runtime, steadiness=0.8)
+    segmenter = NetworkSegmenter("compact", FITTING, runtime, steadiness=0.8)
     image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
     assert segmenter.segment(image).mean() == 1
     assert segmenter.segment(image).mean() == 1, "0.8 of certain, and then the contrast curve"
@@ -157,7 +163,7 @@ def test_the_users_rules_are_applied() -> None:
     image[20:60, 20:60, 0] = 255
     image[60:180, 140:260, 0] = 255
     rules = MatteRules(people="largest", edge_shift_px=-4)
-    alpha = NetworkSegmenter("compact", COMPACT, RedIsPerson(), rules=rules).segment(image)
+    alpha = NetworkSegmenter("compact", FITTING, RedIsPerson(), rules=rules).segment(image)
     assert np.all(alpha[:, :120] == 0)
     assert np.all(alpha[70:170, 150:250] == 1)
     assert np.all(alpha[100, 140:143] == 0)
@@ -165,12 +171,12 @@ def test_the_users_rules_are_applied() -> None:
 
 def test_times_of_network_and_refinement_are_noted() -> None:
     stats = Stats()
-    NetworkSegmenter("compact", COMPACT, RedIsPerson(), stats=stats).segment(np.zeros((90, 160, 3), np.uint8))
+    NetworkSegmenter("compact", FITTING, RedIsPerson(), stats=stats).segment(np.zeros((90, 160, 3), np.uint8))
     assert {name: stage.count for name, stage in stats.snapshot().stages.items()} == {"network": 1, "refine": 1}
 
 
 def test_closed_segmenter_says_so() -> None:
-    segmenter = NetworkSegmenter("compact", COMPACT, RedIsPerson())
+    segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
     segmenter.close()
     segmenter.close()
     with pytest.raises(SegmentationError, match="closed"):
