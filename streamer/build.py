@@ -201,6 +201,7 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
         runtime=config.runtime,
         require_gpu=config.require_gpu,
         onnx_file=_onnx_file(config),
+        clean_plate=config.clean_plate,
         steadiness=config.steadiness,
         rules=MatteRules(
             people=config.people,

@@ -98,6 +98,9 @@ class StreamConfig(BaseModel):
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
 
+    clean_plate: Annotated[str, Field(min_length=1)] = "off"
+    """What is known of the room without a person, so that its furniture is not taken for one: off, a picture of it,
+    snap (the first second shows it empty) or learn (from what shows beside the person). The camera must stand still."""
     steadiness: Annotated[float, Field(ge=0, le=0.95)] = 0.9
     """How much the matte is averaged with earlier ones where the picture stands still; 0 takes each frame for itself.
     What moves is never averaged."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_network, verify_shipped
 from models.framing import framing
 from streamer.errors import ConfigError, SegmentationError, WeightsError
+from streamer.segmentation.clean_plate import open_clean_plate
 from streamer.segmentation.onnx_file import OnnxFileRuntime, read_feeding
 from streamer.segmentation.predictor import NO_RULES, NetworkSegmenter
 from streamer.segmentation.rules import MatteRules
@@ -28,6 +30,7 @@ def open_segmenter(
     runtime: str = "auto",
     require_gpu: bool = False,
     onnx_file: Path | None = None,
+    clean_plate: str = "off",
     steadiness: float = 0.0,
     rules: MatteRules = NO_RULES,
     stats: Stats | None = None,
@@ -41,22 +44,29 @@ def open_segmenter(
         runtime: one of ``RUNTIMES``; ``auto`` is torch on a GPU and the fastest that is installed on the CPU.
         require_gpu: never run on the CPU.
         onnx_file: a network of the user's own instead; it runs on the CPU, and model, weights and runtime do not count.
+        clean_plate: what is known of the room without a person: ``off``, ``learn``, ``snap`` or a picture's path.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
         rules: what the user says about the matte.
         stats: where to note the times of ``network`` and ``refine``; None = nowhere.
 
     Raises:
-        ConfigError: an unknown device or runtime, or two that do not go together.
+        ConfigError: no such picture of the room, an unknown device or runtime, or two that do not go together.
         WeightsError: no such weights, or not for this network.
         MissingExtra: the package of the named runtime is not installed.
         SegmentationError: the device is missing, or the runtime cannot run the network.
     """
+    habits: dict[str, Any] = {
+        "clean_plate": open_clean_plate(clean_plate),
+        "steadiness": steadiness,
+        "rules": rules,
+        "stats": stats,
+    }
     if onnx_file is not None:
         if require_gpu or device not in ("auto", "cpu"):
             raise ConfigError(f"a network in an ONNX file ({onnx_file}) runs on the CPU only: use --device cpu")
         feeding = read_feeding(onnx_file)
         own = OnnxFileRuntime(onnx_file, feeding)
-        return NetworkSegmenter(onnx_file.stem, feeding.framing, own, steadiness=steadiness, rules=rules, stats=stats)
+        return NetworkSegmenter(onnx_file.stem, feeding.framing, own, **habits)
     _check("device", device, DEVICES)
     _check("runtime", runtime, RUNTIMES)
     if require_gpu and device == "cpu":
@@ -71,7 +81,7 @@ def open_segmenter(
         raise WeightsError(str(error)) from error
     running: Runtime = open_cpu_runtime(runtime, network, onnx) if chosen == "cpu" else TorchRuntime(network, chosen)
     fitting = partial(framing, config=network.config)
-    return NetworkSegmenter(model, fitting, running, steadiness=steadiness, rules=rules, stats=stats)
+    return NetworkSegmenter(model, fitting, running, **habits)
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:

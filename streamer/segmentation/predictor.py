@@ -14,6 +14,7 @@ from models.steady import Steadier
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import shrink
+from streamer.segmentation.clean_plate import CleanPlate
 from streamer.segmentation.refine import Refiner
 from streamer.segmentation.rules import MatteRules, PatchSorter, move_edge
 from streamer.segmentation.runtimes import Runtime
@@ -31,6 +32,7 @@ class NetworkSegmenter:
         model: its name, for people.
         framing: width and height of a picture to how it enters the network.
         runtime: what runs the network.
+        clean_plate: what is known of the room without a person; None = nothing.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 (each picture for itself) to below 1.
         rules: what the user says about the matte.
         stats: where to note the times of ``network`` and ``refine``; None = nowhere.
@@ -42,6 +44,7 @@ class NetworkSegmenter:
         framing: Callable[[int, int], Framing],
         runtime: Runtime,
         *,
+        clean_plate: CleanPlate | None = None,
         steadiness: float = 0.0,
         rules: MatteRules = NO_RULES,
         stats: Stats | None = None,
@@ -51,6 +54,7 @@ class NetworkSegmenter:
         self._runtime: Runtime | None = runtime
         self._stats = stats
         self._rules = rules
+        self._clean_plate = clean_plate
         self._steadier = Steadier(steadiness)
         self._sorter = PatchSorter(rules)
         self._refiner = Refiner()
@@ -91,13 +95,18 @@ class NetworkSegmenter:
         if not (low >= -OUT_OF_RANGE and high <= 1 + OUT_OF_RANGE):  # also false for NaN
             raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
         with self._time("refine"):
-            steadied = self._steadier.steady(shrunk, small[: content.height, : content.width])
+            small = small[: content.height, : content.width]
+            if self._clean_plate is not None:
+                small = self._clean_plate.clean(shrunk, small)
+            steadied = self._steadier.steady(shrunk, small)
             return move_edge(self._refiner.refine(image, self._sorter.sort(steadied)), self._rules)
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
         if self._runtime is not None:
             self._runtime.reset()
+        if self._clean_plate is not None:
+            self._clean_plate.reset()
         self._steadier.reset()
         self._sorter.reset()
 
