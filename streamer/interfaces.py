@@ -115,6 +115,9 @@ class Segmenter(Protocol):
 class Background(Protocol):
     """What the viewer sees behind the person."""
 
+    shows_room: bool
+    """Whether its pictures are made of the live room: none of them may be shown for another frame than its own."""
+
     def image_for(self, frame: Frame, alpha: Alpha) -> Image | None:
         """The background for this frame, at its size: RGB uint8; None = transparent. Never blocks when live."""
         ...

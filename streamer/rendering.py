@@ -185,15 +185,11 @@ class Renderer:
         return image
 
     def _fallback(self, index: int, size: Size) -> Image | None:
-        """The last background of this size if it cannot hold the live room, else the safe one.
-
-        A background made of the live room says so by a safe picture of one colour.
-        """
+        """The last background of this size if it cannot hold the live room, else the safe one."""
         if self._is_transparent:
             return None
         safe = self.safe_image(size)
-        of_live_room = bool((safe == safe[0, 0]).all())
-        return safe if of_live_room else self._last_backgrounds.get(index, safe)
+        return safe if self._backgrounds[index].shows_room else self._last_backgrounds.get(index, safe)
 
     def _complain(self, subject: str, message: str) -> None:
         """Log once until the subject works again."""

@@ -146,15 +146,15 @@ class ScriptedBackground:
 
     Args:
         fault_at: frame indices at which ``image_for`` raises.
-        solid: its safe picture has one colour, as of a background that is made of the live room.
+        shows_room: it claims to be made of the live room.
         transparent: ``image_for`` returns None.
     """
 
-    def __init__(self, *, fault_at: frozenset[int] = frozenset(), solid: bool = False, transparent: bool = False):
+    def __init__(self, *, fault_at: frozenset[int] = frozenset(), shows_room: bool = False, transparent: bool = False):
         self.closed = 0
         self.given: list[Image] = []
         self._fault_at = fault_at
-        self._solid = solid
+        self.shows_room = shows_room
         self._transparent = transparent
 
     def image_for(self, frame: Frame, alpha: Alpha) -> Image | None:
@@ -166,7 +166,7 @@ class ScriptedBackground:
         return self.given[-1]
 
     def safe_image(self, size: Size) -> Image:
-        return np.full((size.height, size.width, 3), 77, np.uint8) if self._solid else _ramp(size, offset=50)
+        return _ramp(size, offset=50)
 
     def close(self) -> None:
         self.closed += 1

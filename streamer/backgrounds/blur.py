@@ -33,6 +33,8 @@ class BlurBackground:
         strength: 1 to 100, from 1.3 % to 8 % of the frame's shorter side (standard deviation).
     """
 
+    shows_room = True
+
     def __init__(self, strength: int) -> None:
         self._sigma = LEAST + (MOST - LEAST) * strength / 100
 

@@ -22,6 +22,8 @@ class StillBackground:
         picture: RGB uint8 ``(h, w, 3)``.
     """
 
+    shows_room = False
+
     def __init__(self, picture: Image) -> None:
         self._picture = picture
         self._covering = picture
@@ -45,6 +47,8 @@ class StillBackground:
 
 class TransparentBackground:
     """Nothing behind the person; sinks that cannot show that are not offered it."""
+
+    shows_room = False
 
     def image_for(self, frame: Frame, alpha: Alpha) -> None:
         """None: transparent."""

@@ -53,6 +53,8 @@ class VideoBackground:
         is_live: the clock is the time of capture instead of presentation, and lag is forgiven.
     """
 
+    shows_room = False
+
     def __init__(self, first: Image, shots: Shots, *, is_live: bool) -> None:
         self._shown = first
         self._shots = shots

@@ -120,9 +120,9 @@ def test_alpha_of_the_old_size_after_a_size_change_shows_nothing_of_the_room() -
     assert_nothing_of_the_room(renderer.render(make_frame(1, Size(20, 8))).image)
 
 
-@pytest.mark.parametrize("solid", [False, True])
-def test_background_that_raises_shows_nothing_of_the_room(solid: bool) -> None:
-    renderer = make_renderer(ScriptedSegmenter(), ScriptedBackground(fault_at=frozenset({0, 2}), solid=solid))
+@pytest.mark.parametrize("shows_room", [False, True])
+def test_background_that_raises_shows_nothing_of_the_room(shows_room: bool) -> None:
+    renderer = make_renderer(ScriptedSegmenter(), ScriptedBackground(fault_at=frozenset({0, 2}), shows_room=shows_room))
     for index in range(3):
         rendered = renderer.render(make_frame(index)).image
         assert_room_only_where(left_half(rendered), rendered)
@@ -130,14 +130,14 @@ def test_background_that_raises_shows_nothing_of_the_room(solid: bool) -> None:
 
 def test_blurred_room_is_never_shown_for_a_later_frame() -> None:
     class Blur(ScriptedBackground):
-        """Shows the live room, and says so by a safe picture of one colour."""
+        """Shows the live room, and says so."""
 
         def image_for(self, frame: Frame, alpha: Alpha) -> Image:
             if frame.index:
                 raise OSError("out of memory")
             return frame.image
 
-    renderer = make_renderer(ScriptedSegmenter(), Blur(solid=True))
+    renderer = make_renderer(ScriptedSegmenter(), Blur(shows_room=True))
     renderer.render(make_frame(0))
     rendered = renderer.render(make_frame(1)).image
     assert_room_only_where(left_half(rendered), rendered)
