@@ -5,11 +5,13 @@
     python -m models.evaluate configs/train/compact.yaml --data DATA
         --against mediapipe --peer-python .venv-peer/bin/python
     python -m models.evaluate --images DIR [--masks DIR] [--save DIR] [--model compact] [--weights FILE]
+    python -m models.evaluate --video FILE [--against mediapipe --peer-python .venv-peer/bin/python]
 
 The first is one line: everything that the configuration validates on, clips and empty rooms in one run. The second
-takes any pictures. Without ``--masks`` only the latency is reported. The mattes are the network's own, resized
-linearly, without the full-resolution refinement that the program adds. ``--save`` writes 8-bit alpha PNGs named as
-the pictures. MediaPipe lives in a virtual environment of its own; see ``models/peers/mediapipe_matte.py``.
+takes any pictures; without ``--masks`` only the latency is reported. The third says how steady the matte of a real
+video is. The mattes are the network's own, resized linearly, without the full-resolution refinement that the program
+adds. ``--save`` writes 8-bit alpha PNGs named as the pictures. MediaPipe lives in a virtual environment of its own; see
+``models/peers/mediapipe_matte.py``.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from models.datasets import DatasetError, is_validation, pictures_in, read_grey,
 from models.matting import Matte, matte_picture
 from models.metrics import score
 from models.peers.runner import run_mediapipe
-from models.scoreboard import compete, validation_sets
+from models.scoreboard import compete, score_video, validation_sets
 from models.training_config import read_config
 from models.unet import UNet
 
@@ -103,6 +105,15 @@ def score_configuration(args: argparse.Namespace) -> None:
         args.json.write_text(json.dumps(board, indent=2) + "\n")
 
 
+def score_clip(args: argparse.Namespace) -> None:
+    """Flicker of a real video."""
+    model = args.model or "compact"
+    peer = args.peer_python if args.against else None
+    network = load_network(model, args.weights)
+    for name, value in score_video(network, model, args.video, peer=peer, steadiness=args.steadiness).items():
+        print(f"{name:20} flicker {value:.3f}")
+
+
 def score_pictures(args: argparse.Namespace) -> None:
     """Matte, save, score and print, ours first."""
     args.model = args.model or "compact"
@@ -129,6 +140,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="folder that the configuration's names start from")
     parser.add_argument("--steadiness", type=float, default=0.9, help="of the mattes of clips, as in the program")
     parser.add_argument("--json", type=Path, help="file that receives the scores of a configuration's sets")
+    parser.add_argument("--video", type=Path, help="report how much the matte flickers where this video stands still")
     parser.add_argument("--images", type=Path)
     parser.add_argument("--masks", type=Path, help="NAME.png for each picture NAME.*, 255 = person")
     parser.add_argument("--save", type=Path, help="folder that receives the mattes")
@@ -138,10 +150,12 @@ def main() -> int:
     parser.add_argument("--against", choices=["mediapipe"])
     parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="interpreter that has the peer")
     args = parser.parse_args()
-    if (args.config is None) == (args.images is None) or (args.config is not None and args.data is None):
-        parser.error("name either a configuration with --data, or --images")
+    asked = [args.config, args.images, args.video]
+    if asked.count(None) != 2 or (args.config is not None and args.data is None):
+        parser.error("name a configuration with --data, or --images, or --video")
+    score = score_configuration if args.config else score_pictures if args.images else score_clip
     try:
-        score_configuration(args) if args.config else score_pictures(args)
+        score(args)
     except (CheckpointError, DatasetError) as error:
         print(error, file=sys.stderr)
         return 2

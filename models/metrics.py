@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Matte = NDArray[np.floating]
 
+MOTION = 4
+"""Levels of 0..255 by which a still picture's pixel does not change, once its noise is smoothed away."""
+
 
 def score(predicted: Matte, truth: Matte) -> dict[str, float]:
     """The metrics of a still that training and scoring watch, by name."""
@@ -49,6 +52,22 @@ def dtssd(predicted: Matte, truth: Matte) -> float:
     """Flicker of a clip: RMS of the difference in change from frame to frame, x 100 (Erofeev et al., BMVC 2015)."""
     change = np.diff(predicted, axis=0) - np.diff(truth, axis=0)
     return float(np.sqrt(np.square(change).mean(axis=(1, 2))).mean()) * 1e2
+
+
+def flicker(mattes: Matte, pictures: NDArray[np.uint8]) -> float:
+    """How much a clip's mattes change where its pictures do not, without knowing the truth: mean, x 1000.
+
+    Args:
+        mattes: ``(t, h, w)`` in [0, 1].
+        pictures: RGB uint8 ``(t, h, w, 3)``; what changes by more than ``MOTION`` from one to the next, noise smoothed
+            away, and what lies near that, is moving and left out.
+    """
+    smooth = [cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 1.5) for picture in pictures]
+    changes = []
+    for (before, after), (first, second) in zip(pairwise(smooth), pairwise(mattes), strict=True):
+        moving = cv2.dilate((cv2.absdiff(before, after) > MOTION).astype(np.uint8), np.ones((9, 9), np.uint8))
+        changes.append(np.abs(second - first)[moving == 0].mean() if (moving == 0).any() else 0.0)
+    return float(np.mean(changes)) * 1e3
 
 
 def gradient(predicted: Matte, truth: Matte) -> float:

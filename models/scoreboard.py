@@ -22,7 +22,7 @@ from models.clips import make_clips
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
 from models.framing import framing
 from models.matting import Matte, matte_picture
-from models.metrics import boundary_iou, connectivity, dtssd, gradient, iou, mad, mse
+from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
 from models.steady import Steadier
 from models.training_config import TrainConfig, left_out_rooms
@@ -31,6 +31,8 @@ from models.unet import UNet
 Sequences: TypeAlias = Sequence[Sequence[Picture]]
 CLIPS, CLIP_LENGTH = 24, 24
 EMPTY_ROOMS = 100
+VIDEO_FRAMES, VIDEO_WIDTH_PX = 300, 512
+"""What is looked at of a real video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,31 @@ def our_entry(network: UNet, sequences: Sequences, *, steadiness: float) -> Entr
             steadied.append(alpha)
         mattes.append(steadied)
     return Entry(mattes, statistics.median(durations_ms))
+
+
+def score_video(network: UNet, model: str, video: Path, *, peer: Path | None, steadiness: float) -> dict[str, float]:
+    """``flicker`` of a real video's first seconds, whose truth nobody knows, by entrant."""
+    pictures = _read_video(video)
+    entries = {model: our_entry(network, [pictures], steadiness=steadiness)}
+    if peer is not None:
+        entries |= peer_entries([pictures], peer)
+    return {name: flicker(np.stack(entry.mattes[0]), np.stack(pictures)) for name, entry in entries.items()}
+
+
+def _read_video(path: Path) -> list[Picture]:
+    capture = cv2.VideoCapture(str(path))
+    pictures: list[Picture] = []
+    while len(pictures) < VIDEO_FRAMES:
+        is_read, frame = capture.read()
+        if not is_read:
+            break
+        height = round(frame.shape[0] * VIDEO_WIDTH_PX / frame.shape[1])
+        small = cv2.resize(frame, (VIDEO_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
+        pictures.append(cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.uint8))
+    capture.release()
+    if len(pictures) < 2:
+        raise DatasetError(f"{path} is no video that can be read")
+    return pictures
 
 
 def _steadied(steadier: Steadier, network: UNet, picture: Picture, alpha: Matte) -> Matte:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.metrics import boundary_iou, connectivity, dtssd, gradient, iou, mad, mse
+from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 
 
 def square(size, top, left, side):
@@ -73,3 +73,16 @@ def test_connectivity_forgives_a_difference_below_its_tolerance():
     assert connectivity(truth * 0.95, truth) == pytest.approx(0)
     # At 0.5 the last core; the truth's 1 lies 0.5 above it.
     assert connectivity(truth * 0.55, truth) == pytest.approx(100 * 0.5 / 1e3)
+
+
+def test_flicker_counts_changes_of_the_matte_only_where_the_picture_stands_still():
+    pictures = np.full((3, 40, 40, 3), 90, np.uint8)
+    mattes = np.zeros((3, 40, 40))
+    assert flicker(mattes, pictures) == 0
+    mattes[1, :20] = 0.1
+    assert flicker(mattes, pictures) == pytest.approx(1000 * 0.05)
+    pictures[1] = 200
+    assert flicker(mattes, pictures) == 0, "a cut: all of it moves"
+    half = np.full((3, 40, 40, 3), 90, np.uint8)
+    half[1, :6] = 200
+    assert 0 < flicker(mattes, half) < 1000 * 0.05
