@@ -1,19 +1,26 @@
-"""Network weights on disk: what is shipped, what training writes, and what the old recipe left behind."""
+"""Network weights on disk: what is shipped, what training writes, and what the old recipe left behind.
+
+torch is loaded only by what really reads or writes weights: a CPU runtime that has its own file needs but the sizes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
-from models.unet import CLASSIC, CONFIGS, UNet, UNetConfig
+from models.unet_config import CLASSIC, CONFIGS, UNetConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.unet import UNet
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
@@ -24,6 +31,8 @@ class CheckpointError(Exception):
 
 def save_network(network: UNet, path: Path, *, note: str = "") -> None:
     """Write weights and sizes as one safetensors file, under the final name only when whole."""
+    from safetensors.torch import save_file
+
     state = {name: tensor.detach().cpu().float().contiguous() for name, tensor in network.state_dict().items()}
     part = path.with_name(path.name + ".part")
     save_file(state, part, metadata={"config": json.dumps(asdict(network.config)), "note": note})
@@ -40,6 +49,24 @@ def load_network(model: str, weights: Path | None = None) -> UNet:
     Raises:
         CheckpointError: unknown model, no such file, damaged file, checksum or sizes that do not fit.
     """
+    from models.unet import UNet
+
+    path = _found(model, weights)
+    is_ours = path.suffix == ".safetensors"
+    state = _read_safetensors(path) if is_ours else _recipe_names(_read_pickle(path))
+    network = UNet(_config_in(path, CONFIGS[model]) if is_ours else CLASSIC)
+    _fill(network, state, path)
+    return network.eval()
+
+
+def load_config(model: str, weights: Path | None = None) -> UNetConfig:
+    """The sizes of the network that ``load_network`` would load, without its weights; the same arguments and errors."""
+    path = _found(model, weights)
+    return _config_in(path, CONFIGS[model]) if path.suffix == ".safetensors" else CLASSIC
+
+
+def _found(model: str, weights: Path | None) -> Path:
+    """The file of weights; if it is a shipped one, its checksum fits."""
     if model not in CONFIGS:
         raise CheckpointError(f"unknown model '{model}': choose one of {', '.join(sorted(CONFIGS))}")
     path = weights or WEIGHTS_FOLDER / f"{model}.safetensors"
@@ -50,13 +77,7 @@ def load_network(model: str, weights: Path | None = None) -> UNet:
         raise CheckpointError(f"{path} does not exist: {hint}")
     if weights is None:
         verify_shipped(path)
-    if path.suffix == ".safetensors":
-        config, state = _read_safetensors(path, CONFIGS[model])
-    else:
-        config, state = CLASSIC, _recipe_names(_read_pickle(path))
-    network = UNet(config)
-    _fill(network, state, path)
-    return network.eval()
+    return path
 
 
 def verify_shipped(path: Path) -> None:
@@ -68,21 +89,34 @@ def verify_shipped(path: Path) -> None:
         raise CheckpointError(f"{path} is damaged: its sha256 is {actual[:12]}..., not the listed one; fetch it anew")
 
 
-def _read_safetensors(path: Path, fallback: UNetConfig) -> tuple[UNetConfig, dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    with _opened(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+
+
+def _config_in(path: Path, fallback: UNetConfig) -> UNetConfig:
+    with _opened(path, "numpy") as file:
+        metadata = file.metadata() or {}
     if "config" not in metadata:
-        return fallback, state
+        return fallback
     sizes = json.loads(metadata["config"])
     tuples = {name: tuple(value) for name, value in sizes.items() if isinstance(value, list)}
-    return UNetConfig(**{**sizes, **tuples}), state
+    return UNetConfig(**{**sizes, **tuples})
+
+
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework=framework) as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
 
 
 def _read_pickle(path: Path) -> Mapping[str, Tensor]:
+    import torch
+    from torch import Tensor
+
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes that are no pickle make the unpickler stumble in any way it likes

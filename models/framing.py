@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from models.unet import UNetConfig
+from models.unet_config import UNetConfig
 
 AREA_SLACK = 1.07
 """The padded input may be this much larger than the network's usual area: admits 288x224 for 4:3."""

@@ -37,7 +37,8 @@ from models.losses import matte_loss, side_loss
 from models.matting import matte_picture
 from models.metrics import score
 from models.training_config import TrainConfig, left_out_rooms, read_config
-from models.unet import CONFIGS, UNet
+from models.unet import UNet
+from models.unet_config import CONFIGS
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.datasets import DatasetError
-from models.unet import CONFIGS
+from models.unet_config import CONFIGS
 
 
 class Section(BaseModel):

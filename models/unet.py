@@ -1,47 +1,18 @@
-"""The U-Net that finds the person: one network, one dataclass of sizes.
+"""The U-Net that finds the person: one network, whose sizes are those of ``unet_config.py``.
 
 After Ronneberger et al., "U-Net" (arXiv 1505.04597). ``CLASSIC`` is the plain network of the well-known recipe (31 M
-parameters, two classes, no normalisation); ``COMPACT`` works at half resolution, adds batch normalisation and a
-picture-wide context, and returns one logit a pixel.
+parameters, two classes, no normalisation). ``COMPACT`` is made for processors: half resolution, depthwise separable
+convolutions (MobileNets, arXiv 1704.04861) with residuals (arXiv 1512.03385), batch normalisation, a picture-wide
+context, and one logit a pixel.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True)
-class UNetConfig:
-    """Every size of the network; a checkpoint carries it, so that a file says how to rebuild itself."""
-
-    channels: tuple[int, ...] = (64, 128, 256, 512, 1024)
-    """Width of each level, full resolution first; the last one is the bottleneck."""
-    classes: int = 2
-    """2: class 1 is the person, alpha is its softmax. 1: one logit, alpha is its sigmoid."""
-    norm: bool = False
-    """Batch normalisation after each 3x3 convolution."""
-    stem: int = 1
-    """The first convolution's stride: 1, or 2 for a network at half resolution whose output is pixel-shuffled back."""
-    context: bool = False
-    """Add the mean over the picture at the bottleneck: is there a person at all, and how large?"""
-    input_area_px: int = 256 * 256
-    """About how many pixels a picture is scaled to before it enters, at its own aspect ratio."""
-
-    @property
-    def multiple_px(self) -> int:
-        """Width and height of the input must be multiples of this."""
-        return int(self.stem * 2 ** (len(self.channels) - 1))
-
-
-CLASSIC = UNetConfig()
-COMPACT = UNetConfig(
-    channels=(16, 32, 64, 96, 160), classes=1, norm=True, stem=2, context=True, input_area_px=192 * 320
-)
-CONFIGS = {"classic": CLASSIC, "compact": COMPACT}
+from models.unet_config import UNetConfig
 
 
 class ConvBlock(nn.Module):
@@ -59,12 +30,47 @@ class ConvBlock(nn.Module):
         return F.relu(self.norm2(self.conv2(x)), inplace=True)
 
 
+class SeparableConv(nn.Module):
+    """A depthwise convolution and a 1x1 one, each normalised; what comes in is added where the width allows it."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(inputs, inputs, kernel, padding=kernel // 2, groups=inputs, bias=False)
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.pointwise = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.is_residual = inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.pointwise(F.relu(self.norm1(self.depthwise(x)), inplace=True)))
+        return F.relu(x + y if self.is_residual else y)
+
+
+def separable_block(inputs: int, outputs: int, depth: int, kernel: int = 3) -> nn.Sequential:
+    """``depth`` separable convolutions, the first of which changes the width."""
+    return nn.Sequential(*(SeparableConv(outputs if i else inputs, outputs, kernel) for i in range(depth)))
+
+
+class Stem(nn.Module):
+    """The first level of a light network: one full convolution that halves the picture, then separable ones."""
+
+    def __init__(self, outputs: int, depth: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, outputs, 3, stride=2, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.block = separable_block(outputs, outputs, depth, kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = self.block(F.relu(self.norm(self.conv(x)), inplace=True))
+        return features
+
+
 class Encoder(nn.Module):
     """One level on the way down: features for the skip connection, and the same halved."""
 
-    def __init__(self, inputs: int, outputs: int, *, norm: bool, stride: int = 1) -> None:
+    def __init__(self, conv_block: nn.Module) -> None:
         super().__init__()
-        self.conv_block = ConvBlock(inputs, outputs, norm=norm, stride=stride)
+        self.conv_block = conv_block
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         skip = self.conv_block(x)
@@ -84,6 +90,21 @@ class Decoder(nn.Module):
         return joined
 
 
+class LightDecoder(nn.Module):
+    """One level on the way up in a light network: narrow, double the size, add the skip connection, convolve."""
+
+    def __init__(self, inputs: int, outputs: int, depth: int) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(inputs, outputs, 1)
+        self.skip = nn.Conv2d(outputs, outputs, 1)
+        self.block = separable_block(outputs, outputs, depth)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        doubled = F.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
+        joined: Tensor = self.block(doubled + self.skip(skip))
+        return joined
+
+
 class UNet(nn.Module):
     """RGB in [0, 1], ``(n, 3, h, w)`` with sides that are multiples of ``config.multiple_px``, to logits a pixel."""
 
@@ -91,20 +112,31 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         *widths, deepest = config.channels
-        inputs = 3
-        for level, width in enumerate(widths, start=1):
-            stride = config.stem if level == 1 else 1
-            self.add_module(f"enc{level}", Encoder(inputs, width, norm=config.norm, stride=stride))
-            inputs = width
-        self.bottleneck = ConvBlock(inputs, deepest, norm=config.norm)
+        for level in range(1, len(config.channels)):
+            self.add_module(f"enc{level}", Encoder(self._down(level)))
+        self.bottleneck = self._down(len(config.channels))
         if config.context:
             self.context = nn.Linear(deepest, deepest)
         inputs = deepest
         for level, width in enumerate(reversed(widths), start=1):
-            self.add_module(f"dec{level}", Decoder(inputs, width, norm=config.norm))
+            if config.depths:
+                decoder: nn.Module = LightDecoder(inputs, width, max(1, config.depths[-1 - level] - 1))
+            else:
+                decoder = Decoder(inputs, width, norm=config.norm)
+            self.add_module(f"dec{level}", decoder)
             inputs = width
         kernel = 1 if config.stem == 1 else 3
         self.final_conv = nn.Conv2d(inputs, config.classes * config.stem**2, kernel, padding=kernel // 2)
+
+    def _down(self, level: int) -> nn.Module:
+        """The convolutions of a level, counted from 1, on the way down."""
+        config, index = self.config, level - 1
+        inputs, outputs = (3, *config.channels)[index], config.channels[index]
+        if not config.depths:
+            return ConvBlock(inputs, outputs, norm=config.norm, stride=config.stem if level == 1 else 1)
+        if level == 1:
+            return Stem(outputs, config.depths[0], config.kernels[0])
+        return separable_block(inputs, outputs, config.depths[index], config.kernels[index])
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``(n, classes, h, w)``."""

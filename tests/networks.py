@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from models.checkpoints import save_network
-from models.unet import UNet, UNetConfig
+from models.unet import UNet
+from models.unet_config import UNetConfig
 
 SHARPNESS = 40.0
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_network, verify_shipped
+from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
 from models.framing import framing
 from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.segmentation.clean_plate import open_clean_plate
@@ -18,6 +20,8 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "open_segmenter"]
 
+GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RUNTIMES = ("auto", *FASTEST_FIRST)
 
@@ -74,14 +78,16 @@ def open_segmenter(
     chosen = choose_device(device, require_gpu=require_gpu)
     if chosen != "cpu" and runtime not in ("auto", "torch"):
         raise ConfigError(f"runtime '{runtime}' runs on the CPU only: use --runtime torch, or --device cpu")
+    load = partial(load_network, model, weights)
     try:
-        network = load_network(model, weights)
-        onnx = find_onnx(model, weights) if chosen == "cpu" else None
+        config = load_config(model, weights)
+        if chosen == "cpu":
+            running: Runtime = open_cpu_runtime(runtime, load, find_onnx(model, weights))
+        else:
+            running = TorchRuntime(load(), chosen)
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
-    running: Runtime = open_cpu_runtime(runtime, network, onnx) if chosen == "cpu" else TorchRuntime(network, chosen)
-    fitting = partial(framing, config=network.config)
-    return NetworkSegmenter(model, fitting, running, **habits)
+    return NetworkSegmenter(model, partial(framing, config=config), running, **habits)
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:
@@ -90,7 +96,7 @@ def choose_device(device: str, *, require_gpu: bool = False) -> str:
     Raises:
         SegmentationError: the one asked for is missing; the message says why and how to mend it.
     """
-    if device == "cpu":
+    if device == "cpu" or (device == "auto" and not require_gpu and not may_have_gpu()):
         return "cpu"
     import torch
 
@@ -102,6 +108,11 @@ def choose_device(device: str, *, require_gpu: bool = False) -> str:
     if device == "auto" and not require_gpu:
         return "cpu"
     raise SegmentationError(f"no GPU for --device {device}: {_why_no_gpu(device)}")
+
+
+def may_have_gpu() -> bool:
+    """False where it is plain without loading torch, which takes a second, that it would find no GPU."""
+    return not sys.platform.startswith("linux") or any(os.path.exists(path) for path in GPU_FILES)
 
 
 def _why_no_gpu(device: str) -> str:

@@ -11,14 +11,16 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.unet import UNet
 from streamer.errors import MissingExtra, SegmentationError
 from streamer.frames import Alpha
+
+if TYPE_CHECKING:
+    from models.unet import UNet
 
 FASTEST_FIRST = ("openvino", "onnxruntime", "torch")
 """Order in which ``auto`` looks for a runtime on the CPU."""
@@ -148,12 +150,12 @@ def is_installed(runtime: str) -> bool:
     return find_spec(runtime) is not None
 
 
-def open_cpu_runtime(runtime: str, network: UNet, onnx: Path | None) -> Runtime:
+def open_cpu_runtime(runtime: str, load: Callable[[], UNet], onnx: Path | None) -> Runtime:
     """Open the named runtime on the CPU, or for ``auto`` the fastest that is installed.
 
     Args:
         runtime: ``auto`` or one of ``FASTEST_FIRST``.
-        network: what to run.
+        load: gives the network itself; called only if torch is to run it.
         onnx: the same network as ONNX; None if there is none: only torch can run it then.
 
     Raises:
@@ -164,7 +166,7 @@ def open_cpu_runtime(runtime: str, network: UNet, onnx: Path | None) -> Runtime:
         usable = [name for name in FASTEST_FIRST if is_installed(name) and (onnx or name == "torch")]
         runtime = usable[0]
     if runtime == "torch":
-        return TorchRuntime(network, "cpu")
+        return TorchRuntime(load(), "cpu")
     if not is_installed(runtime):
         raise MissingExtra(f"runtime '{runtime}' is not installed: {INSTALL[runtime]}")
     if onnx is None:

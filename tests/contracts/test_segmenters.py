@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -65,7 +66,7 @@ def test_all_runtimes_agree(runtime: str, size: Size) -> None:
     content, padded = framing(*size, network.config)
     batch = as_batch(shrink(portrait(size), Size(*content)), Size(*padded))
     expected = TorchRuntime(network, "cpu").alpha(batch)
-    alpha = open_cpu_runtime(runtime, load_network("compact"), find_onnx("compact", None)).alpha(batch)
+    alpha = open_cpu_runtime(runtime, lambda: load_network("compact"), find_onnx("compact", None)).alpha(batch)
     assert expected.max() > 0.9
     difference = np.abs(alpha - expected)
     assert difference.mean() < 0.003
@@ -104,3 +105,16 @@ def test_openvino_is_loaded_without_its_telemetry() -> None:
     open_segmenter(device="cpu", runtime="openvino")
     assert sys.modules["openvino_telemetry"] is None
     assert set(threading.enumerate()) == threads, "its sender has a thread"
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_a_runtime_that_has_its_own_file_loads_no_torch(name: str) -> None:
+    """It would cost a second at the start and half a gigabyte."""
+    if not is_installed(name):
+        pytest.skip(f"{name} is not installed")
+    program = (
+        "import sys, numpy; from streamer.segmentation import open_segmenter;"
+        f"open_segmenter(device='cpu', runtime='{name}').segment(numpy.zeros((90, 160, 3), numpy.uint8));"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

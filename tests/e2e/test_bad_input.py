@@ -11,7 +11,8 @@ from media import damaged, truncated
 from program import Program, decoded, room_clip
 
 from models.checkpoints import save_network
-from models.unet import UNet, UNetConfig
+from models.unet import UNet
+from models.unet_config import UNetConfig
 
 
 @pytest.fixture

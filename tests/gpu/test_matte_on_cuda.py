@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models.checkpoints import save_network
-from models.unet import UNet, UNetConfig
+from models.unet import UNet
+from models.unet_config import UNetConfig
 
 pytestmark = pytest.mark.gpu
 

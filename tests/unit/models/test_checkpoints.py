@@ -5,7 +5,8 @@ import torch
 
 from models import checkpoints
 from models.checkpoints import CheckpointError, load_network, save_network
-from models.unet import CLASSIC, CONFIGS, UNet, UNetConfig
+from models.unet import UNet
+from models.unet_config import CLASSIC, CONFIGS, UNetConfig
 
 TINY = UNetConfig(channels=(4, 8, 16), classes=1, norm=True, stem=2, context=True, input_area_px=64 * 64)
 SMALL_CLASSIC = UNetConfig(channels=(4, 8, 16, 32, 64))

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from models.unet import CLASSIC, COMPACT, UNet, UNetConfig
+from models.unet import UNet
+from models.unet_config import CLASSIC, COMPACT, UNetConfig
 
 TINY = UNetConfig(channels=(4, 8, 16), classes=1, norm=True, stem=2, context=True, input_area_px=64 * 64)
 

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from models.checkpoints import save_network
-from models.unet import UNet, UNetConfig
+from models.unet import UNet
+from models.unet_config import UNetConfig
+from streamer import segmentation
 from streamer.errors import ConfigError, MissingExtra, SegmentationError, WeightsError
 from streamer.segmentation import choose_device, find_onnx, open_segmenter, runtimes
 
@@ -116,3 +118,15 @@ def test_onnx_older_than_its_weights_is_not_used(weights: Path) -> None:
 def test_one_core_is_left_to_capture_and_encoding() -> None:
     cores = os.cpu_count() or 1
     assert 1 <= runtimes.spare_threads() <= max(1, cores - 1)
+
+
+def test_torch_is_not_asked_for_a_gpu_where_no_driver_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(segmentation.sys, "platform", "linux")
+    monkeypatch.setattr(segmentation, "GPU_FILES", (str(tmp_path / "driver"),))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == "cpu"
+    (tmp_path / "driver").touch()
+    assert choose_device("auto") == "cuda"
+    monkeypatch.setattr(segmentation.sys, "platform", "win32")
+    (tmp_path / "driver").unlink()
+    assert choose_device("auto") == "cuda"

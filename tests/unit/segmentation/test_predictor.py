@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.framing import framing
-from models.unet import CLASSIC, COMPACT
+from models.unet_config import CLASSIC, COMPACT
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
 from streamer.segmentation.predictor import NetworkSegmenter, as_batch

@@ -1,0 +1,40 @@
+"""The sizes of the networks, apart from the network itself: what only needs these need not load torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """Every size of the network; a checkpoint carries it, so that a file says how to rebuild itself."""
+
+    channels: tuple[int, ...] = (64, 128, 256, 512, 1024)
+    """Width of each level, full resolution first; the last one is the bottleneck."""
+    classes: int = 2
+    """2: class 1 is the person, alpha is its softmax. 1: one logit, alpha is its sigmoid."""
+    norm: bool = False
+    """Batch normalisation after each 3x3 convolution."""
+    stem: int = 1
+    """The first convolution's stride: 1, or 2 for a network at half resolution whose output is pixel-shuffled back."""
+    context: bool = False
+    """Add the mean over the picture at the bottleneck: is there a person at all, and how large?"""
+    depths: tuple[int, ...] = ()
+    """Empty: two plain 3x3 convolutions a level. Else a light network: separable convolutions of each level."""
+    kernels: tuple[int, ...] = ()
+    """Of a light network: the side of each level's depthwise kernels on the way down; on the way up it is 3."""
+    input_area_px: int = 256 * 256
+    """About how many pixels a picture is scaled to before it enters, at its own aspect ratio."""
+
+    @property
+    def multiple_px(self) -> int:
+        """Width and height of the input must be multiples of this."""
+        return int(self.stem * 2 ** (len(self.channels) - 1))
+
+
+CLASSIC = UNetConfig()
+COMPACT = UNetConfig(
+    channels=(16, 32, 64, 128, 256), classes=1, norm=True, stem=2, context=True, depths=(1, 2, 2, 3, 3),
+    kernels=(3, 3, 3, 5, 5), input_area_px=192 * 320,
+)  # fmt: skip
+CONFIGS = {"classic": CLASSIC, "compact": COMPACT}
