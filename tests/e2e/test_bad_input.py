@@ -86,6 +86,10 @@ CASES: dict[str, tuple[Prepare, str]] = {
         "w.pth",
     ),
     "weights of another network": (other_network, "other.safetensors"),
+    "missing network file": (lambda folder: [*input_that_exists(folder), "--segmenter", "onnx:no.onnx"], "no.onnx"),
+    "segmenter of no kind": (lambda folder: ["--segmenter", "magic"], "unet or onnx:FILE"),
+    "missing clean plate": (lambda folder: [*input_that_exists(folder), "--clean-plate", "no.png"], "no.png"),
+    "patch of all the picture": (lambda folder: ["--min-island", "200"], "less than or equal to 50"),
     "no gpu": (lambda folder: [*input_that_exists(folder), "--require-gpu", "--device", "mps"], "no GPU"),
     "no display": (lambda folder: [*input_that_exists(folder), "--output", "preview"], "display"),
 }

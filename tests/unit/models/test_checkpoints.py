@@ -102,7 +102,7 @@ def test_weights_of_another_width_name_both_shapes(tmp_path, small_classic):
 def test_missing_file_and_unknown_model_are_explained(tmp_path):
     with pytest.raises(CheckpointError, match="does not exist: check --weights"):
         load_network("compact", tmp_path / "none.safetensors")
-    with pytest.raises(CheckpointError, match="choose one of classic, compact"):
+    with pytest.raises(CheckpointError, match="choose one of accurate, classic, compact"):
         load_network("huge")
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from models.unet import UNet
-from models.unet_config import CLASSIC, COMPACT, UNetConfig
+from models.unet_config import ACCURATE, CLASSIC, COMPACT, UNetConfig
 
 TINY = UNetConfig(channels=(4, 8, 16), classes=1, norm=True, stem=2, context=True, input_area_px=64 * 64)
 
@@ -30,6 +30,7 @@ def test_alpha_has_the_pictures_size_and_lies_between_zero_and_one(config):
 
 def test_compact_fits_in_the_shipped_size():
     assert 4 * sum(parameter.numel() for parameter in UNet(COMPACT).parameters()) < 8e6
+    assert 2 * sum(parameter.numel() for parameter in UNet(ACCURATE).parameters()) < 16e6, "in half precision"
 
 
 def test_network_learns_four_pictures_by_heart():
