@@ -92,8 +92,10 @@ class CleanPlate:
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)
-        self._snapped = 0
+        if self._snapped == SNAP_FRAMES:  # the one who has come into the picture since is no part of the room
+            self._given = self._room.round().clip(0, 255).astype(np.uint8)
         if self._given is None:
+            self._snapped = 0
             self._room, self._seen = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.uint8)
             return
         self._room = cover(self._given, size).astype(np.float32)

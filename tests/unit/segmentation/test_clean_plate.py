@@ -99,6 +99,17 @@ def test_snapping_shows_nobody_and_then_knows_the_room() -> None:
     assert np.array_equal(cleaned[truth == 1], alpha[truth == 1])
 
 
+def test_a_snapped_room_survives_a_change_of_size() -> None:
+    plate = CleanPlate("snap")
+    for _ in range(SNAP_FRAMES):
+        plate.clean(room(), np.zeros((HEIGHT, WIDTH), np.float32))
+    picture, alpha, _ = scene(30)
+    half = cv2.resize(picture, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+    cleaned = plate.clean(half, alpha[::2, ::2].copy())
+    assert cleaned[12:28, 62:68].mean() < 0.05
+    assert np.all(cleaned[20:, 18:32] == 1)
+
+
 def test_pictures_are_read_and_what_is_none_is_named(tmp_path: Path) -> None:
     assert open_clean_plate("off") is None
     path = tmp_path / "room.png"
