@@ -39,7 +39,8 @@ def test_alpha_on_cuda_is_the_cpus(weights):
 def test_training_step_on_cuda_lowers_the_loss(tmp_path):
     import torch
 
-    from models.train import Run, Shape, TrainConfig
+    from models.train import Run
+    from models.training_config import Shape, TrainConfig
 
     config = TrainConfig(
         model="compact", people=(), backgrounds=(), validation=(), steps=30, warmup_steps=1,
