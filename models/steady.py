@@ -54,23 +54,26 @@ class Steadier:
         Returns:
             float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` wherever something moved.
         """
-        colours = picture.astype(np.float32)
-        if self._strength == 0 or self._picture is None or self._picture.shape != colours.shape:
-            self._picture, self._alpha = colours, alpha
+        if self._strength == 0 or self._picture is None or self._picture.shape != picture.shape:
+            self._picture, self._alpha = picture.astype(np.float32), alpha
             return alpha
-        keep = self._stillness(colours)
+        keep = self._stillness(picture)
         keep *= np.float32(self._strength)
         # The colours are averaged with the same weights: what creeps leaves its mean behind, and counts as motion then.
-        steadied = alpha + keep * (self._alpha - alpha)
-        self._picture = colours + keep[..., None] * (self._picture - colours)
+        self._picture = cv2.blendLinear(picture.astype(np.float32), self._picture, np.float32(1) - keep, keep)
+        steadied = cv2.subtract(self._alpha, alpha)
+        steadied *= keep
+        steadied += alpha
         self._alpha = steadied
         return steadied
 
-    def _stillness(self, colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _stillness(self, picture: Picture) -> NDArray[np.float32]:
         """1 where the picture stands still, 0 where it moves: ``(h, w)``."""
-        change = cv2.blur(cv2.absdiff(colours, self._picture).max(axis=2), (WINDOW_PX, WINDOW_PX))
-        noise = float(np.clip(np.median(change), LEAST_NOISE, MOST_NOISE))
-        still = (MOVING * noise - change) / ((MOVING - STILL) * noise)
-        np.clip(still, 0, 1, out=still)
-        calm: NDArray[np.float32] = cv2.erode(still, np.ones((SPREAD_PX, SPREAD_PX), np.uint8))
+        red, green, blue = cv2.split(cv2.absdiff(picture, cv2.convertScaleAbs(self._picture)))
+        change = cv2.blur(cv2.max(cv2.max(red, green), blue).astype(np.float32), (WINDOW_PX, WINDOW_PX))
+        noise = float(np.clip(np.median(change[::3, ::3]), LEAST_NOISE, MOST_NOISE))
+        change -= np.float32(MOVING * noise)
+        change *= np.float32(-1 / ((MOVING - STILL) * noise))
+        np.clip(change, 0, 1, out=change)
+        calm: NDArray[np.float32] = cv2.erode(change, np.ones((SPREAD_PX, SPREAD_PX), np.uint8))
         return calm if calm.mean() > LEAST_STILL else np.zeros_like(calm)

@@ -19,6 +19,8 @@ SMALL_AREA_PX = 256 * 144
 """Colours are carried into the edge on a picture of about this many pixels: they vary slowly."""
 WIDE_PX, NARROW_PX = 10, 2
 """Half-widths of the two blurs on the small picture: far enough to reach certain pixels, near enough to be local."""
+REACH_PX = WIDE_PX + NARROW_PX
+"""How far on the small picture the blurs together reach."""
 FAINT = 1e-2
 """Weight, of 0..1, below which a window has seen too little to go by."""
 RIM = 1 / 360
@@ -121,11 +123,14 @@ def _cleaned_edge(image: Image, levels: _Levels) -> tuple[NDArray[np.intp], _Col
         return where, np.empty((0, 3), np.float32)
     scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
     size = Size(max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.cvtColor(shrink(image, size).astype(np.float32), cv2.COLOR_RGB2RGBA)
-    person = _carry(small, shrink(inside, size))
-    room = _carry(small, 255 - cv2.dilate(shrink(levels, size), np.ones((3, 3), np.uint8)))
     rows, columns = np.divmod(where, width)
-    spots = (rows * size.height // height) * size.width + columns * size.width // width
+    rows, columns = rows * size.height // height, columns * size.width // width
+    top, left = max(0, int(rows[0]) - REACH_PX), max(0, int(columns.min()) - REACH_PX)
+    near = np.s_[top : int(rows[-1]) + REACH_PX + 1, left : int(columns.max()) + REACH_PX + 1]
+    small = cv2.cvtColor(shrink(image, size)[near].astype(np.float32), cv2.COLOR_RGB2RGBA)
+    person = _carry(small, shrink(inside, size)[near])
+    room = _carry(small, 255 - cv2.dilate(shrink(levels, size), np.ones((3, 3), np.uint8))[near])
+    spots = (rows - top) * small.shape[1] + (columns - left)
     own = _at(image, where).astype(np.float32)
     return where, _without_room(own, _at(person, spots), _at(room, spots))
 

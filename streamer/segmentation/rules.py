@@ -57,7 +57,8 @@ class PatchSorter:
         return _filled(alpha, rules.fill_holes / 100) if rules.fill_holes > 0 else alpha
 
     def _without_others(self, alpha: Alpha) -> Alpha:
-        count, labels, stats, centers = cv2.connectedComponentsWithStats((alpha > 0.5).view(np.uint8), connectivity=8)
+        solid = (alpha > 0.5).view(np.uint8)
+        count, labels, stats, centers = cv2.connectedComponentsWithStats(solid, connectivity=8, ltype=cv2.CV_16U)
         areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
         keeps = areas >= self._rules.min_island / 100 * alpha.size
         keeps[0] = False  # label 0 is the surroundings
@@ -65,13 +66,12 @@ class PatchSorter:
             fits = areas if self._rules.people == "largest" else -_distances(centers, alpha.shape[1])
             best = self._best(np.where(keeps, fits, -np.inf), labels, count)
             keeps = np.arange(count) == best
-        core = keeps[labels]
-        self._kept = core
-        if keeps[1:].all() and not (alpha[~core] > 0).any():
-            return alpha
+        core = solid if keeps[1:].all() else keeps.view(np.uint8)[labels]
+        self._kept = core.view(np.bool_)
         side = 2 * FRINGE_PX + 1
-        near = cv2.dilate(core.view(np.uint8), np.ones((side, side), np.uint8)) > 0
-        return np.where(core | (near & (labels == 0)), alpha, np.float32(0))
+        near = cv2.dilate(core, np.ones((side, side), np.uint8))
+        near[(solid > 0) & (core == 0)] = 0  # the core of somebody who is not kept
+        return cv2.copyTo(alpha, near)
 
     def _best(self, fits: NDArray[np.float64], labels: NDArray[np.int32], count: int) -> int:
         """The label that fits best; the one that was kept so far wins unless another is much better."""
