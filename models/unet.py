@@ -1,9 +1,9 @@
 """The U-Net that finds the person: one network, whose sizes are those of ``unet_config.py``.
 
 After Ronneberger et al., "U-Net" (arXiv 1505.04597). ``CLASSIC`` is the plain network of the well-known recipe (31 M
-parameters, two classes, no normalisation). ``COMPACT`` is made for processors: half resolution, depthwise separable
-convolutions (MobileNets, arXiv 1704.04861) with residuals (arXiv 1512.03385), batch normalisation, a picture-wide
-context, and one logit a pixel.
+parameters, two classes, no normalisation). ``COMPACT`` works at half resolution, adds batch normalisation and a
+picture-wide context, and returns one logit a pixel. ``LIGHT`` does so with depthwise separable convolutions
+(MobileNets, arXiv 1704.04861) and residuals (arXiv 1512.03385), for slow processors.
 """
 
 from __future__ import annotations

@@ -34,10 +34,13 @@ class UNetConfig:
 
 CLASSIC = UNetConfig()
 COMPACT = UNetConfig(
+    channels=(16, 32, 64, 96, 160), classes=1, norm=True, stem=2, context=True, input_area_px=192 * 320
+)
+LIGHT = UNetConfig(
     channels=(16, 32, 64, 128, 256), classes=1, norm=True, stem=2, context=True, depths=(1, 2, 2, 3, 3),
     kernels=(3, 3, 3, 5, 5), input_area_px=192 * 320,
 )  # fmt: skip
 ACCURATE = UNetConfig(
     channels=(32, 64, 128, 256, 384), classes=1, norm=True, stem=2, context=True, input_area_px=288 * 512
 )
-CONFIGS = {"classic": CLASSIC, "compact": COMPACT, "accurate": ACCURATE}
+CONFIGS = {"classic": CLASSIC, "compact": COMPACT, "light": LIGHT, "accurate": ACCURATE}

@@ -126,7 +126,13 @@ def _background(background: str, folder: Path) -> str:
 def _stream_settings(settings: BenchSettings) -> dict[str, object]:
     """What the bench changes of the program's defaults."""
     weights = None if settings.weights is None else str(settings.weights)
-    return {"device": "cpu", "runtime": settings.runtime, "weights": weights, "log_level": "error"}
+    return {
+        "device": "cpu",
+        "model": settings.model,
+        "runtime": settings.runtime,
+        "weights": weights,
+        "log_level": "error",
+    }
 
 
 def _check(settings: BenchSettings) -> None:

@@ -60,13 +60,14 @@ def test_the_person_is_found_and_the_empty_room_stays_empty(open_one: Callable[[
     assert segmenter.segment(np.full((180, 320, 3), 128, np.uint8)).mean() < 0.01
 
 
+@pytest.mark.parametrize("model", ["compact", "light"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_all_runtimes_agree(runtime: str, size: Size) -> None:
-    network = load_network("compact")
+def test_all_runtimes_agree(runtime: str, size: Size, model: str) -> None:
+    network = load_network(model)
     content, padded = framing(*size, network.config)
     batch = as_batch(shrink(portrait(size), Size(*content)), Size(*padded))
     expected = TorchRuntime(network, "cpu").alpha(batch)
-    alpha = open_cpu_runtime(runtime, lambda: load_network("compact"), find_onnx("compact", None)).alpha(batch)
+    alpha = open_cpu_runtime(runtime, lambda: load_network(model), find_onnx(model, None)).alpha(batch)
     assert expected.max() > 0.9
     difference = np.abs(alpha - expected)
     assert difference.mean() < 0.003

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models import checkpoints
-from models.checkpoints import CheckpointError, load_network, save_network
+from models.checkpoints import CheckpointError, load_config, load_network, save_network
 from models.unet import UNet
 from models.unet_config import CLASSIC, CONFIGS, UNetConfig
 
@@ -102,17 +102,18 @@ def test_weights_of_another_width_name_both_shapes(tmp_path, small_classic):
 def test_missing_file_and_unknown_model_are_explained(tmp_path):
     with pytest.raises(CheckpointError, match="does not exist: check --weights"):
         load_network("compact", tmp_path / "none.safetensors")
-    with pytest.raises(CheckpointError, match="choose one of accurate, classic, compact"):
+    with pytest.raises(CheckpointError, match="choose one of accurate, classic, compact, light"):
         load_network("huge")
 
 
-def test_shipped_weights_load_and_a_flipped_byte_is_noticed(tmp_path, monkeypatch):
-    shipped = checkpoints.WEIGHTS_FOLDER / "compact.safetensors"
-    assert load_network("compact").config == CONFIGS["compact"]
+@pytest.mark.parametrize("model", ["compact", "light"])
+def test_shipped_weights_load_and_a_flipped_byte_is_noticed(tmp_path, monkeypatch, model):
+    shipped = checkpoints.WEIGHTS_FOLDER / f"{model}.safetensors"
+    assert load_network(model).config == load_config(model) == CONFIGS[model]
     content = bytearray(shipped.read_bytes())
     content[-1] ^= 1
     (tmp_path / shipped.name).write_bytes(content)
     (tmp_path / "SHA256SUMS").write_text((checkpoints.WEIGHTS_FOLDER / "SHA256SUMS").read_text())
     monkeypatch.setattr(checkpoints, "WEIGHTS_FOLDER", tmp_path)
     with pytest.raises(CheckpointError, match="is damaged"):
-        load_network("compact")
+        load_network(model)
