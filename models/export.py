@@ -55,11 +55,14 @@ def export_onnx(network: UNet, path: Path) -> None:
             raise CheckpointError("torch.onnx wrote no graph: install the 'train' extra")
         program.save(str(draft))
         model = onnx.load(str(draft))
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del part.metadata_props[:]  # torch notes there which line of which file on this machine made each node
+        part.doc_string = ""
     onnx.helper.set_model_props(model, {"config": json.dumps(asdict(network.config))})
     onnx.checker.check_model(model)
-    part = path.with_name(path.name + ".part")
-    onnx.save(model, str(part))
-    part.replace(path)
+    draft_beside = path.with_name(path.name + ".part")
+    onnx.save(model, str(draft_beside))
+    draft_beside.replace(path)
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from models.checkpoints import load_network
+from models.checkpoints import WEIGHTS_FOLDER, load_network
 from models.datasets import DatasetError, load_pairs
 from models.training_config import read_config
 
@@ -127,3 +127,10 @@ def test_picture_without_a_mask_is_named(tmp_path, data):
     cv2.imwrite(str(tmp_path / "image/1.jpg"), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(DatasetError, match="has no mask"):
         load_pairs(tmp_path, validation=False)
+
+
+def test_shipped_graphs_say_nothing_of_the_machine_that_made_them():
+    graphs = sorted(WEIGHTS_FOLDER.glob("*.onnx"))
+    assert graphs
+    for path in graphs:
+        assert b"site-packages" not in path.read_bytes()
