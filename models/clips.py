@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.augment import background, place
+from models.augment import place
 from models.datasets import CutOut, Picture
+from models.scenery import background
 
 SIZE = (512, 288)
 """Width and height: that at which RobustVideoMatting (arXiv 2108.11515) scores its clips."""

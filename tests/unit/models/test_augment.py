@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from models.augment import Composer, CutOutSet, PairSet, crop_whole, degrade, hang_clothes, place
+from models.augment import Composer, CutOutSet, PairSet, crop_whole, degrade, place
 from models.datasets import CutOut, Pair, cut_out
+from models.scenery import hang_clothes
 
 RED, GREEN = (200, 30, 30), (30, 160, 40)
 

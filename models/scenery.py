@@ -1,0 +1,134 @@
+"""The rooms of training pictures and what stands in them: each function draws one thing, by a generator of its caller's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from models.datasets import CutOut, Picture
+
+
+def background(rng: np.random.Generator, picture: Picture, width: int, height: int) -> Picture:
+    """A random part of a room, stretched back to a camera's shape, out of focus as often as not."""
+    stretch = rng.uniform(0.9, 1.5) if picture.shape[0] == picture.shape[1] else rng.uniform(0.9, 1.1)
+    zoom = rng.uniform(1.0, 2.0) if rng.random() < 0.85 else rng.uniform(2.0, 5.0)  # now and then close to a wall
+    room_h, room_w = picture.shape[0], picture.shape[1] * stretch
+    scale = max(width / room_w, height / room_h) * zoom
+    slack_x, slack_y = room_w * scale - width, room_h * scale - height
+    matrix = np.array(
+        [
+            [scale * stretch, 0, -rng.uniform(0, 1) * slack_x],
+            [0, scale, -rng.uniform(0, 1) * slack_y],
+        ]
+    )
+    image = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    if rng.random() < 0.5:
+        image = cv2.flip(image, 1)
+    if rng.random() < 0.45:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 4.0))
+    return jitter_color(rng, image, strength=0.6)
+
+
+def curtain(rng: np.random.Generator, image: Picture) -> Picture:
+    """Hang a curtain over all or a part of the room: one colour or the room's own, in folds that shine."""
+    height, width = image.shape[:2]
+    x = np.linspace(0, 1, width, dtype=np.float32)
+    folds = np.zeros(width, np.float32)
+    for _ in range(3):
+        folds += rng.uniform(0.2, 1) * np.sin(2 * np.pi * (rng.uniform(1, 14) * x + rng.uniform(0, 1)))
+    fall = np.linspace(rng.uniform(0.7, 1.3), rng.uniform(0.7, 1.3), height, dtype=np.float32)
+    light = np.exp(rng.uniform(0.05, 0.35) * folds)[None] * fall[:, None]
+    cloth = np.full((height, width, 3), rng.uniform(20, 235, 3), np.float32)
+    pattern = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 6.0)).astype(np.float32)
+    own = rng.uniform(0, 0.6)
+    cloth = ((1 - own) * cloth + own * pattern) * light[..., None]
+    left, right = (0, width) if rng.random() < 0.6 else sorted(rng.integers(0, width + 1, 2))
+    hung = image.copy()
+    hung[:, left:right] = cloth[:, left:right].clip(0, 255).astype(np.uint8)
+    return hung
+
+
+def clutter(rng: np.random.Generator, image: Picture, texture: Picture) -> None:
+    """Put boards, poles, boxes and discs into the room, plain or with another room's texture."""
+    height, width = image.shape[:2]
+    other = cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA)
+    for _ in range(int(rng.integers(1, 5))):
+        long, thin = height * rng.uniform(0.15, 0.9), height * rng.uniform(0.02, 0.3)
+        angle = rng.choice([0.0, 90.0]) + rng.normal(0, 6) if rng.random() < 0.7 else rng.uniform(0, 180)
+        center = (width * rng.uniform(0.1, 0.9), height * rng.uniform(0, 0.9))
+        cover = np.zeros((height, width), np.uint8)
+        if rng.random() < 0.6:
+            corners = cv2.boxPoints((center, (long, thin), float(angle)))
+            cv2.fillPoly(cover, [corners.astype(np.int32)], 255, lineType=cv2.LINE_AA)
+        else:
+            cv2.ellipse(cover, (center, (long, thin), float(angle)), 255, -1, lineType=cv2.LINE_AA)
+        plain = rng.uniform(0, 255, 3) if rng.random() < 0.7 else rng.uniform(0, 60, 3)
+        mix = rng.uniform(0.1, 1) if rng.random() < 0.5 else 0.0
+        filling = (1 - mix) * plain + mix * np.roll(other, int(rng.integers(width)), axis=1)
+        blend = cover[..., None].astype(np.float32) / 255
+        image[:] = (image * (1 - blend) + filling * blend).astype(np.uint8)
+
+
+def chair(rng: np.random.Generator, image: Picture) -> None:
+    """Draw the back of a chair into the room, where a head-rest would stand behind shoulders."""
+    height, width = image.shape[:2]
+    back_w, top = int(width * rng.uniform(0.15, 0.45)), int(height * rng.uniform(0.15, 0.6))
+    left = int(width * rng.uniform(0.1, 0.9) - back_w / 2)
+    color = (
+        [int(value) for value in rng.uniform(5, 90, 3)]
+        if rng.random() < 0.7
+        else [int(v) for v in rng.uniform(0, 255, 3)]
+    )
+    radius = max(3, back_w // 5)
+    cv2.rectangle(image, (left, top + radius), (left + back_w, height), color, -1)
+    cv2.rectangle(image, (left + radius, top), (left + back_w - radius, top + radius), color, -1)
+    for x in (left + radius, left + back_w - radius):
+        cv2.circle(image, (x, top + radius), radius, color, -1)
+    if rng.random() < 0.5:
+        shade = [int(value * rng.uniform(0.6, 1.5)) for value in color]
+        cv2.rectangle(image, (left + radius, top + radius), (left + back_w - radius, height), shade, -1)
+
+
+def hang_clothes(rng: np.random.Generator, image: Picture, person: CutOut) -> None:
+    """Hang somebody's coat on the wall: a trunk without head, arms or legs that touches no edge is not a person."""
+    height, width = image.shape[:2]
+    body_h, body_w = person.mask.shape
+    trunk = np.s_[int(0.2 * body_h) : int(0.55 * body_h), int(0.25 * body_w) : int(0.75 * body_w)]
+    tall = int(height * rng.uniform(0.2, 0.5))
+    wide = max(8, int(tall * rng.uniform(0.3, 0.7)))
+    coat, matte = (cv2.resize(plane[trunk], (wide, tall)) for plane in (person.image, person.mask))
+    coat = jitter_color(rng, coat, strength=1.0)
+    top, left = int(rng.uniform(0.05, 0.4) * height), int(rng.uniform(0, 1) * (width - wide))
+    spot = np.s_[top : top + tall, left : left + wide]
+    blend = matte[: height - top, :, None].astype(np.float32) / 255
+    image[spot] = (image[spot] * (1 - blend) + coat[: height - top] * blend).astype(np.uint8)
+
+
+def desk(rng: np.random.Generator, image: Picture, alpha: Picture, texture: Picture) -> None:
+    """Put a desk's edge or a monitor's back in front of the person; what it hides is not person."""
+    height, width = alpha.shape
+    y, tilt = height * rng.uniform(0.78, 0.97), height * rng.normal(0, 0.03)
+    left, right = (0, width) if rng.random() < 0.6 else sorted(rng.uniform(0, width, 2))
+    corners = np.array([[left, y - tilt], [right, y + tilt], [right, height], [left, height]], np.int32)
+    cover = np.zeros_like(alpha)
+    cv2.fillPoly(cover, [corners], 255, lineType=cv2.LINE_AA)
+    wood = cv2.GaussianBlur(cv2.resize(texture, (width, height)), (0, 0), 3)
+    blend = cover[..., None].astype(np.float32) / 255
+    image[:] = (image * (1 - blend) + wood * blend).astype(np.uint8)
+    alpha[:] = (alpha * (1 - blend[..., 0])).astype(np.uint8)
+
+
+def jitter_color(rng: np.random.Generator, image: Picture, *, strength: float) -> Picture:
+    """Exposure, contrast, gamma, white balance and saturation, as one table a channel and one mix with grey."""
+    ramp = np.linspace(0, 1, 256)
+    gamma = np.exp(rng.normal(0, 0.3 * strength))
+    gain = np.exp(rng.normal(0, 0.2 * strength))
+    lift = rng.normal(0, 0.05 * strength)
+    balance = np.exp(rng.normal(0, 0.1 * strength, 3))
+    curves = (ramp[:, None] ** gamma * gain - 0.5 * (gain - 1) * 0.5 + lift) * balance
+    image = cv2.LUT(image, (curves * 255).clip(0, 255).astype(np.uint8)[None]).astype(np.uint8)
+    if rng.random() < 0.5:
+        grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        amount = rng.uniform(1 - 0.7 * strength, 1 + 0.5 * strength)
+        image = cv2.addWeighted(image, amount, grey, 1 - amount, 0).astype(np.uint8)
+    return image
