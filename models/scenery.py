@@ -1,4 +1,4 @@
-"""The rooms of training pictures and what stands in them: each function draws one thing, by a generator of its caller's."""
+"""The rooms of training pictures and what stands in them: each function draws one thing, by its caller's generator."""
 
 from __future__ import annotations
 
