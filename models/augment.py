@@ -8,7 +8,7 @@ behind, desks in front, two people, nobody; then dim light, white balance, noise
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import cv2
@@ -106,7 +106,7 @@ def place(rng: np.random.Generator, person: CutOut, width: int, height: int) -> 
     body_h, body_w = person.mask.shape
     is_tall = body_h > 1.9 * body_w
     framing = rng.random()
-    if is_tall and framing < 0.86:  # head to waist or closer, the rest below the lower edge
+    if is_tall and framing < 0.8:  # head to waist or closer, the rest below the lower edge
         visible = body_h * rng.uniform(0.18, 0.55)
         head_y = height * rng.uniform(-0.08, 0.38)
         scale = (height - head_y) / visible
@@ -116,6 +116,12 @@ def place(rng: np.random.Generator, person: CutOut, width: int, height: int) -> 
     else:  # the whole figure, standing further away
         scale = height * rng.uniform(0.45, 1.05) / body_h
         head_y = height - body_h * scale * rng.uniform(0.85, 1.0)
+        if is_tall and rng.random() < 0.4:
+            person = seen_from_above(rng, person)
+            body_h, body_w = person.mask.shape
+            scale = (height - head_y) / body_h
+    if is_tall and rng.random() < 0.15:
+        person = turned_away(rng, person)
     aspect = rng.uniform(0.92, 1.1)
     center_x = width * (rng.uniform(0.3, 0.7) if rng.random() < 0.7 else rng.uniform(0.0, 1.0))
     if person.cut_sides:
@@ -145,6 +151,44 @@ def place(rng: np.random.Generator, person: CutOut, width: int, height: int) -> 
     if rng.random() < 0.3:
         matte = cv2.GaussianBlur(matte, (0, 0), rng.uniform(0.4, 1.0))
     return out.astype(np.uint8), matte.astype(np.uint8)
+
+
+def seen_from_above(rng: np.random.Generator, person: CutOut) -> CutOut:
+    """A standing figure as a high camera shows it: shortened, and narrower towards the feet."""
+    height, width = person.mask.shape
+    short = max(2, round(height * rng.uniform(0.6, 0.95)))
+    inset = width * rng.uniform(0.0, 0.25)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    seen = np.array([[0, 0], [width, 0], [width - inset, short], [inset, short]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, seen)
+    size = (width, short)
+    image = cv2.warpPerspective(person.image, matrix, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+    mask = cv2.warpPerspective(person.mask, matrix, size).astype(np.uint8)
+    return replace(person, image=image, mask=mask)
+
+
+def turned_away(rng: np.random.Generator, person: CutOut) -> CutOut:
+    """A standing figure whose head shows hair only, as from behind; the hair may hang down the back."""
+    height, width = person.mask.shape
+    head_h = height * rng.uniform(0.105, 0.125)
+    columns = np.nonzero(person.mask[: round(0.08 * height)].max(axis=0) > 127)[0]
+    if len(columns) == 0:
+        return person
+    center = ((columns.min() + columns.max()) / 2, head_h * 0.5)
+    cover = np.zeros((height, width), np.float32)
+    cv2.ellipse(cover, (center, (head_h * 1.2, head_h * 1.2), 0.0), 1.0, -1)
+    if rng.random() < 0.5:  # long hair
+        half = head_h * rng.uniform(0.3, 0.5)
+        bottom = head_h * rng.uniform(1.1, 2.0)
+        cv2.rectangle(
+            cover, (round(center[0] - half), round(center[1])), (round(center[0] + half), round(bottom)), 1.0, -1
+        )
+    cover = cv2.GaussianBlur(cover, (0, 0), max(0.5, head_h * 0.05))
+    strands = cv2.blur(rng.uniform(0.4, 1.6, (height, width)).astype(np.float32), (1, max(1, round(head_h * 0.4))))
+    tone = np.array([1.0, rng.uniform(0.65, 0.95), rng.uniform(0.4, 0.9)], np.float32) * rng.uniform(15, 170)
+    hair = strands[..., None] * tone
+    image = person.image * (1 - cover[..., None]) + hair * cover[..., None]
+    return replace(person, image=image.clip(0, 255).astype(np.uint8))
 
 
 def relight(rng: np.random.Generator, person: Picture, matte: Picture, room: Picture) -> Picture:

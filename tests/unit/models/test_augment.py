@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.augment import Composer, CutOutSet, PairSet, crop_whole, degrade, place
+from models.augment import Composer, CutOutSet, PairSet, crop_whole, degrade, place, seen_from_above, turned_away
 from models.datasets import CutOut, Pair, cut_out
 from models.scenery import hang_clothes
 
@@ -106,3 +106,23 @@ def test_hung_clothes_change_the_room_only():
         hang_clothes(rng, room, cut_out(portrait()))
     assert (room != 90).any()
     assert (room[-1] == 90).all()
+
+
+def test_turned_away_figure_has_another_head_and_the_same_body_and_mask():
+    figure: CutOut = cut_out(portrait())
+    away = turned_away(np.random.default_rng(0), figure)
+    height = figure.mask.shape[0]
+    person = figure.mask > 127
+    changed = (away.image != figure.image).any(axis=-1) & person
+    assert changed[: height // 20].sum() > 0.3 * person[: height // 20].sum()
+    assert not changed[height // 3 :].any()
+    assert np.array_equal(away.mask, figure.mask)
+
+
+def test_figure_seen_from_above_is_shorter_and_no_wider_at_its_feet():
+    figure: CutOut = cut_out(portrait())
+    above = seen_from_above(np.random.default_rng(1), figure)
+    widths = (above.mask > 127).sum(axis=1)
+    assert above.mask.shape[0] < figure.mask.shape[0]
+    assert above.image.shape[:2] == above.mask.shape
+    assert widths[-12] < widths[12]
