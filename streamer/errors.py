@@ -10,6 +10,7 @@
     |-- WeightsError       network weights are missing, damaged or of another network
     |-- SegmentationError  the matte cannot be computed (device missing, runtime failed, result unusable)
     `-- GenerationError    a background plate cannot be generated
+        `-- GenerationCancelled  it was given up because nobody wants it any more
 
 Every message is one sentence or two for the person at the keyboard: what is wrong, with the value, and how to mend it.
 """
@@ -45,3 +46,7 @@ class SegmentationError(StreamerError):
 
 class GenerationError(StreamerError):
     """A background plate cannot be generated."""
+
+
+class GenerationCancelled(GenerationError):  # noqa: N818 - an end, not an error
+    """A plate was given up before it was done: a newer one is wanted, or the program ends."""

@@ -54,6 +54,31 @@ class Frame:
         return f"Frame(index={self.index}, size={self.size}, pts_s={self.pts_s:.6f})"
 
 
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """A frame that a plate is made from (not a codec's I-frame), with its own alpha."""
+
+    frame: Frame
+    alpha: Alpha
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """One painted background, complete and without a person."""
+
+    image: Image
+    """RGB uint8 ``(h, w, 3)``, at the size it was painted; the whole picture belongs to the whole frame."""
+    prompt: str
+    seed: int
+    """The seed asked for; another attempt may have been needed, see ``how``."""
+    keyframe_index: int
+    """Of the frame it was made from."""
+    made_in_s: float
+    """How long it took; 0 from the cache."""
+    how: str = "painted"
+    """``painted``, ``painted again`` (the first one held a person), ``full frame``, ``filled`` or ``cached``."""
+
+
 def to_tensor(images: Image) -> torch.Tensor:
     """uint8 RGB ``(h, w, 3)`` or ``(n, h, w, 3)`` to float32 ``(n, 3, h, w)`` in [0, 1]."""
     import torch

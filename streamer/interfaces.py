@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from streamer.frames import Alpha, Frame, Image, Size
+from streamer.frames import Alpha, Frame, Image, Keyframe, Plate, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +128,27 @@ class Background(Protocol):
 
     def close(self) -> None:
         """Release files. May be called twice."""
+        ...
+
+
+class PlateGenerator(Protocol):
+    """Paints backgrounds. Slow; owns no thread, and one thread at a time uses it."""
+
+    def generate(self, keyframe: Keyframe, prompt: str, seed: int, *, should_stop: Callable[[], bool]) -> Plate:
+        """A complete plate without a person, for frames like this one. The same arguments give the same plate.
+
+        Args:
+            keyframe: the room, and where the person is in it.
+            prompt: what to paint.
+            seed: of the random numbers, 0 or more.
+            should_stop: asked between two steps; True = give up.
+
+        Raises:
+            GenerationCancelled: ``should_stop`` said so.
+            GenerationError: it cannot be painted (out of memory, no plate without a person).
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the models. May be called twice."""
         ...
