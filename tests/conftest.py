@@ -77,3 +77,11 @@ def random_numbers_restored() -> Iterator[None]:
     np.random.set_state(numpy_state)
     if torch is not None:
         torch.set_rng_state(torch_state)
+
+
+@pytest.fixture(scope="session")
+def one_torch_thread() -> None:
+    """Keep torch to one thread: on a busy machine the threads of tiny networks wait for each other most of the time."""
+    import torch
+
+    torch.set_num_threads(1)
