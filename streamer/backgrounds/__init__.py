@@ -17,7 +17,8 @@ from streamer.interfaces import Background
 __all__ = ["FORMS", "check_spec", "open_background"]
 
 FORMS = (
-    "blur, blur:STRENGTH (1 to 100), color:#rrggbb, transparent, or the path of a picture, a video or an animated gif"
+    "gradient, blur, blur:STRENGTH (1 to 100), color:#rrggbb, transparent, "
+    "or the path of a picture, a video or an animated gif"
 )
 DEFAULT_BLUR = 50
 """Strength of plain ``blur``."""
@@ -59,6 +60,10 @@ def open_background(spec: str, *, size: Size, is_live: bool) -> Background:
         from streamer.backgrounds.blur import BlurBackground
 
         return BlurBackground(parsed.strength)
+    if parsed.kind == "gradient":
+        from streamer.backgrounds.gradient import GradientBackground
+
+        return GradientBackground()
     if parsed.kind == "video":
         from streamer.backgrounds.video import open_video
 
@@ -74,8 +79,8 @@ def open_background(spec: str, *, size: Size, is_live: bool) -> Background:
 
 def _parse(spec: str) -> _Spec:
     kind, colon, value = spec.partition(":")
-    if spec == "transparent":
-        return _Spec("transparent")
+    if spec in ("transparent", "gradient"):
+        return _Spec(spec)
     if kind == "blur" and (colon or not value):
         return _Spec("blur", strength=_strength(value) if colon else DEFAULT_BLUR)
     if kind == "color" and colon:

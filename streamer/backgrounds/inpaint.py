@@ -104,7 +104,7 @@ class DiffusionPainter:
             import torch
 
             # The matte's stream has priority over this one; see streamer/segmentation/runtimes.py.
-            self._stream = torch.cuda.Stream(settings.device, priority=0)
+            self._stream = torch.cuda.Stream(settings.device, priority=0)  # type: ignore[no-untyped-call]
 
     def paint(self, order: PaintOrder, *, should_stop: Callable[[], bool]) -> Image:
         """See ``Painter``."""
@@ -219,7 +219,7 @@ def load_painter(files: PainterFiles, settings: PainterSettings) -> DiffusionPai
             f"painted backgrounds need diffusers, which cannot be imported ({error}): {INSTALL}"
         ) from error
     diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     # Half precision is for GPUs: a CPU computes with it more slowly, and less exactly.
     dtype = torch.float32 if settings.device == "cpu" else torch.float16
     with _weights_named(files.controlnet):

@@ -16,7 +16,7 @@ from streamer.frames import Alpha, Frame, Image, Size
 from streamer.interfaces import Background
 
 SIZE = Size(160, 90)
-KINDS = ["blur", "blur:7", "color:#204060", "transparent", "picture", "video", "gif"]
+KINDS = ["blur", "blur:7", "color:#204060", "gradient", "transparent", "picture", "video", "gif"]
 SIZES = [SIZE, Size(90, 160), Size(161, 91), Size(1, 1)]
 
 

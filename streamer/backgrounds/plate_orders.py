@@ -1,0 +1,188 @@
+"""Who makes the plates that are ordered: at once for a file, on a thread of its own when live.
+
+Live, one order waits at most and the newest wins: an older one is given up within a step of the painter. A failure
+costs that plate and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+from streamer.channels import Latest
+from streamer.errors import GenerationCancelled, GenerationError
+from streamer.frames import Keyframe, Plate
+from streamer.interfaces import PlateGenerator
+from streamer.stats import Stats
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PlateOrder:
+    """A plate that is wanted."""
+
+    keyframe: Keyframe
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of an order: a plate, or none because it failed."""
+
+    order: PlateOrder
+    plate: Plate | None
+
+
+class PlateOrders(Protocol):
+    """Takes orders, gives plates."""
+
+    def order(self, wanted: PlateOrder) -> None:
+        """Order a plate; an older order that is not done yet is dropped."""
+        ...
+
+    def delivery(self) -> Delivery | None:
+        """The newest delivery that was not yet taken; None if there is none. Never waits."""
+        ...
+
+    def close(self) -> None:
+        """Give up what is under way and release the generator. May be called twice."""
+        ...
+
+
+class PlatesAtOnce:
+    """Makes each plate while the frame waits: for files, whose result must not depend on how fast the machine is.
+
+    Args:
+        generator: makes the plates; closed with this.
+        stats: times ``plate``, counts ``failed_plates``.
+    """
+
+    def __init__(self, generator: PlateGenerator, stats: Stats) -> None:
+        self._generator = generator
+        self._stats = stats
+        self._done: Delivery | None = None
+        self._has_plate = False
+        self._closing = threading.Event()
+
+    def order(self, wanted: PlateOrder) -> None:
+        """Make the plate. Raises ``GenerationError`` when the first one cannot be made; a later one is done without."""
+        try:
+            with self._stats.time("plate"):
+                plate = self._generator.generate(
+                    wanted.keyframe, wanted.prompt, wanted.seed, should_stop=self._closing.is_set
+                )
+        except GenerationError as error:
+            if not self._has_plate:
+                raise
+            self._stats.count("failed_plates")
+            logger.warning("no new background, keeping the one before: %s", error)
+            return
+        self._has_plate = True
+        self._done = Delivery(wanted, plate)
+
+    def delivery(self) -> Delivery | None:
+        """See ``PlateOrders``."""
+        done, self._done = self._done, None
+        return done
+
+    def close(self) -> None:
+        """See ``PlateOrders``."""
+        self._closing.set()
+        self._generator.close()
+
+
+class PlatesInBackground:
+    """Makes plates on the thread ``background``, one at a time; the frames never wait.
+
+    Args:
+        generator: makes the plates, on that thread alone; closed with this.
+        stats: times ``plate``; counts ``failed_plates`` and ``dropped_plates``.
+        patience_s: how long ``close`` waits for the step that is under way.
+    """
+
+    def __init__(self, generator: PlateGenerator, stats: Stats, *, patience_s: float = 5.0) -> None:
+        self._generator = generator
+        self._stats = stats
+        self._patience_s = patience_s
+        self._waiting: PlateOrder | None = None
+        self._under_way: PlateOrder | None = None
+        self._newest: PlateOrder | None = None
+        self._is_closing = False
+        self._has_complained = False
+        self._changed = threading.Condition()
+        self._delivered: Latest[Delivery | None] = Latest(None)
+        self._taken: Delivery | None = None
+        self._thread = threading.Thread(target=self._work, name="background", daemon=True)
+        self._thread.start()
+
+    def order(self, wanted: PlateOrder) -> None:
+        """See ``PlateOrders``."""
+        with self._changed:
+            if self._waiting is not None or self._under_way is not None:
+                self._stats.count("dropped_plates")
+            self._waiting = self._newest = wanted
+            self._changed.notify_all()
+
+    def delivery(self) -> Delivery | None:
+        """See ``PlateOrders``."""
+        newest = self._delivered.get()
+        if newest is self._taken:
+            return None
+        self._taken = newest
+        return newest
+
+    def close(self) -> None:
+        """See ``PlateOrders``."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        self._thread.join(self._patience_s)
+        if self._thread.is_alive():
+            self._generator.close()  # a process is ended by this, and the thread with it
+            self._thread.join(1.0)
+        if self._thread.is_alive():
+            logger.warning("a plate is still being painted after %g s: left behind", self._patience_s)
+
+    def _work(self) -> None:
+        try:
+            while (order := self._next()) is not None:
+                plate = self._made(order)
+                with self._changed:
+                    self._under_way = None
+                    if order is self._newest and not self._is_closing:
+                        self._delivered.set(Delivery(order, plate))
+        finally:
+            self._generator.close()
+
+    def _next(self) -> PlateOrder | None:
+        """Wait for an order; None = the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting is not None or self._is_closing)
+            if self._is_closing:
+                return None
+            self._under_way, self._waiting = self._waiting, None
+            return self._under_way
+
+    def _made(self, order: PlateOrder) -> Plate | None:
+        def is_unwanted() -> bool:
+            return self._is_closing or order is not self._newest
+
+        try:
+            with self._stats.time("plate"):
+                plate = self._generator.generate(order.keyframe, order.prompt, order.seed, should_stop=is_unwanted)
+        except GenerationCancelled:
+            logger.debug("gave up a plate for '%s'", order.prompt)
+            return None
+        except Exception as error:  # whatever it was: the video goes on with the plate it has
+            self._stats.count("failed_plates")
+            if not self._has_complained:
+                self._has_complained = True
+                reason = str(error) if isinstance(error, GenerationError) else f"{type(error).__name__}: {error}"
+                logger.warning("no new background, keeping the one before: %s", reason)
+            return None
+        self._has_complained = False
+        return plate

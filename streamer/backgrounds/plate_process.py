@@ -1,0 +1,122 @@
+"""A plate generator in a process of its own, so that painting on the CPU takes no time from the frames' threads.
+
+Python runs one thread at a time; a painter beside the frames costs each of them milliseconds. A process does not, and
+it can be ended when it hangs. Pictures travel through a pipe: a megabyte every few seconds.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from streamer.errors import GenerationCancelled, GenerationError, StreamerError
+from streamer.frames import Keyframe, Plate
+from streamer.interfaces import PlateGenerator
+
+POLL_S = 0.05
+"""How often a waiting thread looks up to see whether the plate is still wanted."""
+LEAVE_S = 3.0
+"""How long the process may take to leave by itself."""
+NICENESS = 10
+"""By how much the process gives way to the frames, on systems that know niceness."""
+
+
+class PlateProcess:
+    """A ``PlateGenerator`` whose work is done by another process; it is started with the first plate.
+
+    A process that died is started anew with the next plate.
+
+    Args:
+        open_generator: opens the generator over there; it must be picklable, as a function of a module is.
+    """
+
+    def __init__(self, open_generator: Callable[[], PlateGenerator]) -> None:
+        self._open_generator = open_generator
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def generate(self, keyframe: Keyframe, prompt: str, seed: int, *, should_stop: Callable[[], bool]) -> Plate:
+        """See ``PlateGenerator``; raises what the generator over there raised."""
+        pipe = self._started()
+        is_cancelled = False
+        try:
+            pipe.send((keyframe, prompt, seed))
+            while not pipe.poll(POLL_S):
+                if should_stop() and not is_cancelled:
+                    pipe.send(None)
+                    is_cancelled = True
+            answer = pipe.recv()
+        except (EOFError, OSError) as error:
+            self._end()
+            raise GenerationError("the process that paints has ended: is there enough memory?") from error
+        if isinstance(answer, BaseException):
+            raise answer
+        plate: Plate = answer
+        return plate
+
+    def close(self) -> None:
+        """End the process, also under a ``generate`` on another thread, which then raises. May be called twice."""
+        self._end()
+
+    def _started(self) -> Connection:
+        if self._process is not None and self._pipe is not None and self._process.is_alive():
+            return self._pipe
+        self._end()
+        # Not fork: threads are running here, and CUDA and OpenMP do not survive it.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, self._open_generator), name="plates", daemon=True)
+        self._process.start()
+        theirs.close()
+        return self._pipe
+
+    def _end(self) -> None:
+        pipe, self._pipe = self._pipe, None
+        process, self._process = self._process, None
+        if pipe is not None:
+            pipe.close()
+        if process is not None:
+            process.join(LEAVE_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
+            process.close()
+
+
+def _serve(pipe: Any, open_generator: Callable[[], PlateGenerator]) -> None:
+    """The other process: paint what comes through the pipe until its other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which then closes the pipe
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    generator: PlateGenerator | None = None
+    try:
+        while True:
+            request = pipe.recv()
+            if request is None:
+                continue  # what was to be given up is done already
+            try:
+                generator = generator or open_generator()
+                # Whatever comes now, or the end of the pipe, means that the plate is not wanted any more.
+                answer: object = generator.generate(*request, should_stop=pipe.poll)
+            except Exception as error:
+                answer = _portable(error)
+            pipe.send(answer)
+    except (EOFError, OSError):
+        pass  # the other end is closed: nobody wants a plate any more
+    finally:
+        if generator is not None:
+            generator.close()
+
+
+def _portable(error: Exception) -> StreamerError:
+    """An error that can travel: ours by its message, another one as a ``GenerationError``."""
+    if isinstance(error, GenerationCancelled):
+        return GenerationCancelled(str(error))
+    if isinstance(error, StreamerError):
+        return type(error)(str(error))
+    return GenerationError(f"the plate cannot be painted: {type(error).__name__}: {error}")

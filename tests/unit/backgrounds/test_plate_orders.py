@@ -1,0 +1,162 @@
+"""Orders of plates with a generator that follows a script: it waits for events, never for time."""
+
+import logging
+import threading
+
+import numpy as np
+import pytest
+from fakes import WAIT_S, make_frame, wait
+
+from streamer.backgrounds.plate_orders import PlateOrder, PlatesAtOnce, PlatesInBackground
+from streamer.errors import GenerationCancelled, GenerationError
+from streamer.frames import Keyframe, Plate
+from streamer.stats import Stats
+
+
+class ScriptedGenerator:
+    """Makes a plate of one grey; waits for the gate of its prompt first, asking meanwhile whether to go on."""
+
+    def __init__(self, gates=None, faults=None):
+        self.gates = gates or {}
+        self.faults = faults or {}
+        self.begun = {}
+        self.made = []
+        self.cancelled = []
+        self.closed = threading.Event()
+        self.threads = set()
+
+    def started(self, prompt):
+        return self.begun.setdefault(prompt, threading.Event())
+
+    def generate(self, keyframe, prompt, seed, *, should_stop):
+        self.threads.add(threading.current_thread().name)
+        self.started(prompt).set()
+        gate = self.gates.get(prompt)
+        while gate is not None and not gate.wait(0.005):
+            if should_stop():
+                self.cancelled.append(prompt)
+                raise GenerationCancelled(prompt)
+        if prompt in self.faults:
+            raise self.faults[prompt]
+        self.made.append(prompt)
+        return Plate(np.full((8, 8, 3), seed, np.uint8), prompt, seed, keyframe.frame.index, 0.0)
+
+    def close(self):
+        self.closed.set()
+
+
+def order(prompt, seed=1):
+    frame = make_frame()
+    return PlateOrder(Keyframe(frame, np.zeros(frame.image.shape[:2], np.float32)), prompt, seed)
+
+
+def delivered(orders):
+    """The next delivery, waited for."""
+    deadline = threading.Event()
+    for _ in range(int(WAIT_S / 0.005)):
+        if (delivery := orders.delivery()) is not None:
+            return delivery
+        deadline.wait(0.005)
+    raise AssertionError("nothing was delivered")
+
+
+@pytest.fixture
+def stats():
+    return Stats()
+
+
+def test_plate_of_a_file_is_there_when_the_order_returns(stats):
+    orders = PlatesAtOnce(ScriptedGenerator(), stats)
+    wanted = order("a beach", 5)
+    orders.order(wanted)
+    delivery = orders.delivery()
+    assert delivery.order is wanted
+    assert delivery.plate.seed == 5
+    assert orders.delivery() is None
+    assert stats.snapshot().stages["plate"].count == 1
+
+
+def test_first_plate_of_a_file_that_fails_is_an_error(stats):
+    orders = PlatesAtOnce(ScriptedGenerator(faults={"a": GenerationError("no")}), stats)
+    with pytest.raises(GenerationError, match="no"):
+        orders.order(order("a"))
+
+
+def test_later_plate_of_a_file_that_fails_keeps_the_one_before(stats, caplog):
+    orders = PlatesAtOnce(ScriptedGenerator(faults={"b": GenerationError("no")}), stats)
+    orders.order(order("a"))
+    assert orders.delivery().plate.prompt == "a"
+    with caplog.at_level(logging.WARNING):
+        orders.order(order("b"))
+    assert orders.delivery() is None
+    assert stats.snapshot().counters["failed_plates"] == 1
+    assert "keeping the one before: no" in caplog.text
+
+
+def test_live_order_returns_at_once_and_the_plate_is_made_on_another_thread(stats):
+    gate = threading.Event()
+    generator = ScriptedGenerator({"a": gate})
+    orders = PlatesInBackground(generator, stats)
+    orders.order(order("a"))
+    assert orders.delivery() is None
+    gate.set()
+    assert delivered(orders).plate.prompt == "a"
+    assert orders.delivery() is None
+    assert generator.threads == {"background"}
+    orders.close()
+    assert generator.closed.is_set()
+
+
+def test_of_a_burst_of_orders_only_the_newest_is_delivered(stats):
+    generator = ScriptedGenerator({"a": threading.Event()})
+    orders = PlatesInBackground(generator, stats)
+    orders.order(order("a"))
+    wait(generator.started("a"))
+    for prompt in "bcd":
+        orders.order(order(prompt))
+    assert delivered(orders).plate.prompt == "d"
+    assert generator.cancelled == ["a"]
+    assert generator.made == ["d"] or generator.made[-1] == "d"
+    assert stats.snapshot().counters["dropped_plates"] == 3
+    orders.close()
+
+
+def test_live_failure_is_delivered_logged_once_and_followed_by_the_next_plate(stats, caplog):
+    faults = {"a": GenerationError("no room"), "b": RuntimeError("odd")}
+    orders = PlatesInBackground(ScriptedGenerator(faults=faults), stats)
+    with caplog.at_level(logging.WARNING):
+        for prompt in "ab":
+            orders.order(order(prompt))
+            assert delivered(orders).plate is None
+        orders.order(order("c"))
+        assert delivered(orders).plate.prompt == "c"
+    assert [record.getMessage() for record in caplog.records] == ["no new background, keeping the one before: no room"]
+    assert stats.snapshot().counters["failed_plates"] == 2
+    orders.close()
+
+
+def test_closing_gives_up_the_plate_under_way(stats):
+    generator = ScriptedGenerator({"a": threading.Event()})
+    orders = PlatesInBackground(generator, stats)
+    orders.order(order("a"))
+    wait(generator.started("a"))
+    orders.close()
+    orders.close()
+    assert generator.cancelled == ["a"]
+    assert generator.closed.is_set()
+    assert orders.delivery() is None
+
+
+def test_generator_that_hears_nothing_is_closed_under_its_work(stats):
+    class Deaf(ScriptedGenerator):
+        def generate(self, keyframe, prompt, seed, *, should_stop):
+            self.started(prompt).set()
+            wait(self.closed)
+            raise GenerationError("closed under me")
+
+    generator = Deaf()
+    orders = PlatesInBackground(generator, stats, patience_s=0.01)
+    orders.order(order("a"))
+    wait(generator.started("a"))
+    orders.close()
+    assert generator.closed.is_set()
