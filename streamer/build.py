@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamer import backgrounds, sinks, sources
+from streamer import backgrounds, networks, sinks, sources
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import ConfigError, SinkError, WeightsError
@@ -27,6 +27,7 @@ from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.stats import Stats
 
 if TYPE_CHECKING:
+    from streamer.backgrounds.generated import GeneratedBackground
     from streamer.segmentation.predictor import NetworkSegmenter
 
 FAILURES_ALLOWED = 30
@@ -67,9 +68,14 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         stack.callback(source.close)
         outputs = config.output or (default_output(config, source.info),)
         check_outputs(outputs, config)
-        stats, controls = Stats(), Controls(len(config.background))
+        is_painted = config.is_painted and config.write == "composite"
+        stats, controls = Stats(), Controls(len(config.background) + is_painted, len(config.prompt))
         behind = [stack.enter_context(closing(_open_background(spec, source))) for spec in config.background]
-        segmenter = stack.enter_context(closing(open_matte(config, stats)))
+        segmenter = stack.enter_context(closing(networks.open_matte(config, stats)))
+        painted: GeneratedBackground | None = None
+        if is_painted:
+            painted = stack.enter_context(closing(networks.open_generated(config, source.info, controls, stats)))
+            behind.insert(0, painted)
         renderer = Renderer(
             segmenter,
             behind,
@@ -80,7 +86,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         )
         opened_sinks: list[Sink] = []
         for spec in outputs:
-            sink = _open_sink(spec, source.info, config, controls, segmenter)
+            sink = _open_sink(spec, source.info, config, controls, segmenter, painted)
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
         pipeline = Pipeline(
@@ -101,18 +107,20 @@ def check(config: StreamConfig) -> None:
     """Refuse what can be seen to be wrong without opening anything.
 
     Raises:
-        ConfigError: a background, an output or the encoder cannot be.
-        WeightsError: there is no such file of weights.
+        ConfigError: a background, an output, the encoder or a cue file cannot be.
+        WeightsError: there is no such file of weights, or the models that paint are missing.
+        MissingExtra: the libraries that paint are missing.
         SinkError: an output or the statistics cannot be written where they should go.
     """
     for spec in config.background:
         backgrounds.check_spec(spec)
     if config.weights is not None and not config.weights.is_file():
         raise WeightsError(f"weights {config.weights} do not exist; check --weights")
-    network = _onnx_file(config)
+    network = networks.onnx_file(config)
     if network is not None and not network.is_file():
         raise WeightsError(f"segmenter {network} does not exist; check --segmenter onnx:FILE")
     check_outputs(config.output, config)
+    networks.check_painter(config)
     if config.stats is not None:
         _check_folder(config.stats, str(config.stats))
 
@@ -189,43 +197,19 @@ def _open_background(spec: str, source: FrameSource) -> Background:
     return backgrounds.open_background(spec, size=source.info.size, is_live=source.info.is_live)
 
 
-def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegmenter:
-    """The segmenter that the settings name; see ``open_segmenter``."""
-    # brings torch: a second that a mistyped name need not cost
-    from streamer.segmentation import MatteRules, open_segmenter
-
-    return open_segmenter(
-        model=config.model,
-        weights=config.weights,
-        device=config.device,
-        runtime=config.runtime,
-        require_gpu=config.require_gpu,
-        onnx_file=_onnx_file(config),
-        clean_plate=config.clean_plate,
-        steadiness=config.steadiness,
-        rules=MatteRules(
-            people=config.people,
-            min_island=config.min_island,
-            fill_holes=config.fill_holes,
-            edge_shift_px=config.edge_shift,
-            feather_px=config.feather,
-        ),
-        stats=stats,
-    )
-
-
-def _onnx_file(config: StreamConfig) -> Path | None:
-    _, _, path = config.segmenter.partition("onnx:")
-    return Path(path).expanduser() if path else None
-
-
 def _open_sink(
-    spec: str, info: SourceInfo, config: StreamConfig, controls: Controls, segmenter: NetworkSegmenter
+    spec: str,
+    info: SourceInfo,
+    config: StreamConfig,
+    controls: Controls,
+    segmenter: NetworkSegmenter,
+    painted: GeneratedBackground | None,
 ) -> Sink:
     actions = {
         "q": controls.request_stop,
         "b": controls.cycle_background,
         "m": controls.toggle_matte_view,
+        "p": controls.cycle_prompt,
     }
     return sinks.open_sink(
         spec,
@@ -233,7 +217,7 @@ def _open_sink(
         encoding=_encoding(config),
         has_alpha=has_alpha(config),
         on_key=lambda key: actions[key](),
-        hud=lambda: [segmenter.description],
+        hud=lambda: [segmenter.description, *([painted.status] if painted else [])],
     )
 
 

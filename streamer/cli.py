@@ -29,11 +29,21 @@ if TYPE_CHECKING:
 OK, PROGRAM_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 METAVARS: dict[Any, str] = {int: "N", float: "X", str: "TEXT", Path: "FILE"}
 """What stands for a value in --help, by its type."""
+MODE_FLAGS = {f"--{mode}": ("--plate-mode", mode) for mode in ("quality", "fast", "fastest")}
+"""Short for the setting that is changed most."""
+WORDS = ("plate", "download", "cache", "devices", "doctor", "bench")
+"""What the first word may be beside a preset."""
 DESCRIPTION = """Puts a person before another background, live or in a video.
 
 streamer [PRESET] [OPTIONS]: run; options override the preset.
 
 Presets: {presets}, or the path of a FILE.yaml.
+
+streamer plate [OPTIONS]: paint the background for one picture, to try prompts.
+
+streamer download: fetch the models that paint, ahead of time.
+
+streamer cache: list or clear the painted backgrounds that are kept.
 
 streamer devices: list cameras and virtual cameras.
 
@@ -88,7 +98,15 @@ def _dispatch(args: list[str]) -> int:
         return _devices(args[1:])
     if word == "bench":
         return _bench(args[1:])
-    config = read_command(args[1:] if word == "doctor" else args)
+    if word == "download":
+        from streamer import download
+
+        return download.main(args[1:])
+    if word == "cache":
+        from streamer import cache
+
+        return cache.main(args[1:])
+    config = read_command(args[1:] if word in ("doctor", "plate") else args)
     if config is None:
         return OK
     if config.dry_run:
@@ -98,6 +116,11 @@ def _dispatch(args: list[str]) -> int:
         from streamer.doctor import examine
 
         return examine(config)
+    if word == "plate":
+        from streamer.plate import paint_one
+
+        print(paint_one(config))
+        return OK
     return _stream(config)
 
 
@@ -110,6 +133,7 @@ def read_command(args: Sequence[str]) -> Command | None:
     Raises:
         ConfigError: an unknown preset or flag, or a value that cannot be; the message names the nearest or the allowed.
     """
+    args = [word for flag in args for word in MODE_FLAGS.get(flag, (flag,))]
     preset = StreamConfig()
     if args and not args[0].startswith("-"):
         preset, args = load_preset(args[0]), args[1:]
@@ -201,7 +225,7 @@ def _as_flags(reason: str) -> str:
 
 def _unknown(word: str) -> str:
     if not word.startswith("-"):
-        if word in (*preset_names(), "doctor", "devices", "bench"):
+        if word in (*preset_names(), *WORDS):
             return f"'{word}' must be the first word: streamer {word} [OPTIONS]"
         return f"'{word}' belongs to no option (streamer --help lists them)"
     flag = word.partition("=")[0]

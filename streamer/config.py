@@ -65,11 +65,67 @@ class StreamConfig(BaseModel):
     overwrite: bool = False
     """Replace an output that exists, once the new one is whole. Without it an existing file is refused."""
     background: Annotated[Texts, Field(min_length=1)] = ("blur",)
-    """What to show behind the person: blur, blur:STRENGTH (1 to 100), color:#rrggbb, a picture, a video or animated
-    gif, or transparent. Of several the first is shown; key b in the preview goes on to the next."""
+    """What to show behind the person: blur, blur:STRENGTH (1 to 100), gradient, color:#rrggbb, a picture, a video or
+    animated gif, or transparent. Of several the first is shown; key b in the preview goes on to the next."""
     write: Literal["composite", "alpha", "foreground"] = "composite"
     """What to write: the person over the background, the matte alone (white = person), or the person cut out with
     transparency."""
+
+    prompt: Texts = ()
+    """Paint the background with Stable Diffusion, by these words. Of several the first is shown; key p in the preview
+    goes on to the next. Live, a picture or colour named by background stands in until the first one is painted."""
+    cues: Path | None = None
+    """A YAML file of prompts and when they begin, one a line, such as 00:12.5: a sunlit library."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Number that decides which of the many pictures for a prompt is painted."""
+    negative_prompt: str = "blurry, low quality, distorted, text, watermark"
+    """What is not to be seen in a painted background."""
+    plate_mode: Literal["quality", "fast", "fastest"] = "quality"
+    """Work for a painted background: quality (20 steps), fast (8) or fastest (4). --quality, --fast and --fastest say
+    the same."""
+    fit: Literal["free", "room"] = "free"
+    """free: the painter sees nothing of the room, only the prompt counts; room: it starts from the room and keeps its
+    shapes, which may then be recognised."""
+    room_strength: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """With fit room: how far the painting may go from the room, above 0 to 1."""
+    steps: Annotated[int | None, Field(ge=1, le=150)] = None
+    """Steps of the painter. Not given: by plate_mode."""
+    guidance: Annotated[float | None, Field(ge=1, le=30)] = None
+    """How strictly the prompt is followed; 1 is faster and ignores the negative prompt. Not given: by plate_mode."""
+    control_scale: Annotated[float | None, Field(ge=0, le=2)] = None
+    """Weight of the surroundings (the inpainting ControlNet). Not given: by plate_mode."""
+    plate_size: Annotated[str | None, Field(pattern=r"^[1-9]\d{1,3}x[1-9]\d{1,3}$")] = None
+    """Size to paint at, in multiples of 64, such as 768x448. Not given: near that area, in the frame's shape."""
+    plate_device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    """Where to paint: auto (a GPU if there is one), cpu (minutes a picture), cuda, cuda:1, mps."""
+    sd_model: Annotated[str, Field(min_length=1)] = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    """A Stable Diffusion 1.5: its name on the Hugging Face hub, or a folder in diffusers' layout."""
+    controlnet: Annotated[str, Field(min_length=1)] = "lllyasviel/control_v11p_sd15_inpaint"
+    """The ControlNet for inpainting: its name on the hub, or a folder."""
+    second_controlnet: Annotated[str | None, Field(min_length=1)] = None
+    """Another ControlNet, which is shown the picture's outlines or the picture: its name on the hub, or a folder."""
+    second_hint: Literal["edges", "tile"] = "edges"
+    """What the second ControlNet is shown: edges (outlines) or tile (the picture itself)."""
+    lora: Texts = ()
+    """LoRA files (.safetensors) to paint with, for a style."""
+    model_dir: Path | None = None
+    """Folder with downloaded models (streamer download --model-dir). Not given: the Hugging Face cache."""
+    yes: bool = False
+    """Download models that are missing without asking."""
+    allow_people: bool = False
+    """Show painted backgrounds with people in them, instead of painting another one."""
+    safety_checker: bool = False
+    """Run Stable Diffusion's safety checker on painted backgrounds; refused ones are not shown."""
+    crossfade_ms: Annotated[float, Field(ge=0, le=10000)] = 400
+    """Milliseconds over which one painted background fades into the next."""
+    keyframe_interval: Annotated[float | None, Field(ge=1)] = None
+    """Paint a new background every so many seconds. Not given: only for another prompt, room or light."""
+    plate_cache: Annotated[int, Field(ge=0, le=100_000)] = 500
+    """Megabytes of painted backgrounds to keep on disk for the next time; 0 keeps none."""
+    low_memory: bool = False
+    """Paint with less than 6 GB of GPU memory; slower, and frames may stutter meanwhile."""
+    compile_painter: bool = False
+    """Compile the painter: the first background takes minutes, the others less time than without."""
 
     start: Time = 0.0
     """Where in a file to begin: seconds, mm:ss or hh:mm:ss."""
@@ -137,6 +193,14 @@ class StreamConfig(BaseModel):
             raise ValueError(f"'{value[0]}' is named twice")
         return value
 
+    @field_validator("plate_size")
+    @classmethod
+    def _plate_in_steps(cls, value: str | None) -> str | None:
+        sides = [int(side) for side in value.split("x")] if value else []
+        if any(side % 64 or not 256 <= side <= 2048 for side in sides):
+            raise ValueError(f"plate_size {value}: both sides must be multiples of 64, from 256 to 2048")
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> StreamConfig:
         if self.end is not None and self.end <= self.start:
@@ -145,7 +209,18 @@ class StreamConfig(BaseModel):
             raise ValueError("require_gpu and device cpu exclude each other: leave one out")
         if len(self.background) > 1 and "transparent" in self.background:
             raise ValueError("background transparent cannot take turns with others: an output is transparent or not")
+        if self.is_painted and "transparent" in self.background:
+            raise ValueError("background transparent and a prompt exclude each other: leave one out")
+        if self.prompt and self.cues is not None:
+            raise ValueError("prompt and cues exclude each other: the cue file holds the prompts")
+        if any(not text.strip() for text in self.prompt):
+            raise ValueError("prompt: it must say what to paint, such as 'a sunlit library'")
         return self
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether a background is painted from a prompt."""
+        return bool(self.prompt) or self.cues is not None
 
     def as_yaml(self) -> str:
         """All settings as a preset file would hold them."""
@@ -247,6 +322,8 @@ def _reason(problem: Mapping[str, Any]) -> str:
             "camera_size": "WIDTHxHEIGHT, such as 1280x720",
             "camera_fourcc": "four letters, such as MJPG",
             "segmenter": "unet or onnx:FILE",
+            "plate_size": "WIDTHxHEIGHT in multiples of 64, such as 768x448",
+            "plate_device": "auto, cpu, cuda, cuda:1 or mps",
         }
         message = f"should be {wanted[problem['loc'][0]]}"
     if problem["type"] in ("too_long", "too_short"):

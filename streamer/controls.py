@@ -17,6 +17,8 @@ class ControlState:
 
     background: int = 0
     """Which of the configured backgrounds is shown."""
+    prompt: int = 0
+    """Which of the configured prompts is painted."""
     view: View = "composite"
     paused: bool = False
     """True: the safe picture is shown and nothing is matted."""
@@ -29,12 +31,14 @@ class Controls:
 
     Args:
         background_count: how many backgrounds there are to cycle through, at least 1.
+        prompt_count: how many prompts there are to cycle through; 0 = none, nothing is painted.
     """
 
-    def __init__(self, background_count: int = 1) -> None:
+    def __init__(self, background_count: int = 1, prompt_count: int = 0) -> None:
         if background_count < 1:
             raise ValueError(f"there must be at least one background, not {background_count}")
         self._background_count = background_count
+        self._prompt_count = prompt_count
         self._state = ControlState()
         self._lock = threading.Lock()
 
@@ -57,6 +61,11 @@ class Controls:
         if not 0 <= index < self._background_count:
             raise ValueError(f"there is no background {index}: they go from 0 to {self._background_count - 1}")
         self._change(lambda state: replace(state, background=index))
+
+    def cycle_prompt(self) -> None:
+        """Paint the next prompt, after the last one the first; without prompts nothing happens."""
+        count = max(1, self._prompt_count)
+        self._change(lambda state: replace(state, prompt=(state.prompt + 1) % count))
 
     def toggle_matte_view(self) -> None:
         """Show the matte instead of the composite, or the composite again."""

@@ -17,10 +17,10 @@ import numpy as np
 from rich.console import Console
 
 from streamer import devices
-from streamer.build import open_matte
 from streamer.config import StreamConfig
 from streamer.errors import StreamerError
 from streamer.frames import Size
+from streamer.networks import open_matte
 
 TRIALS = 5
 """Frames timed after the first, which also compiles."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from streamer.compositing import estimate_foreground, replace_background, with_alpha
 from streamer.controls import Controls
-from streamer.errors import SegmentationError, StreamerError
+from streamer.errors import GenerationError, SegmentationError, StreamerError
 from streamer.frames import Alpha, Frame, Image, Size
 from streamer.interfaces import Background, Segmenter
 from streamer.stats import Stats
@@ -100,7 +100,11 @@ class Renderer:
         return Matted(frame, self._alpha_of(frame))
 
     def compose(self, matted: Matted) -> Frame:
-        """The picture for the viewer, with the time and number of the frame."""
+        """The picture for the viewer, with the time and number of the frame.
+
+        Raises:
+            GenerationError: the background of a file cannot be painted.
+        """
         frame, alpha, state = matted.frame, matted.alpha, self._controls.state
         if frame.size != self._composed_size:
             self._composed_size = frame.size
@@ -178,6 +182,8 @@ class Renderer:
             if image is not None:
                 self._last_backgrounds[index] = _checked(image, frame.size)
         except Exception as error:
+            if isinstance(error, GenerationError) and self._failures_allowed is not None:
+                raise  # a file without the background that was asked for is not what anybody wants
             self._stats.count("failed_backgrounds")
             self._complain(f"background {index}", f"the background failed, showing a safe one: {_cause(error)}")
             return self._fallback(index, frame.size)

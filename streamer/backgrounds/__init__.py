@@ -14,7 +14,7 @@ from streamer.errors import ConfigError
 from streamer.frames import Size
 from streamer.interfaces import Background
 
-__all__ = ["FORMS", "check_spec", "open_background"]
+__all__ = ["FORMS", "check_spec", "is_still", "open_background"]
 
 FORMS = (
     "gradient, blur, blur:STRENGTH (1 to 100), color:#rrggbb, transparent, "
@@ -42,6 +42,11 @@ def check_spec(spec: str) -> None:
         ConfigError: unknown form, value out of range, or no such file; the message gives the allowed forms.
     """
     _parse(spec)
+
+
+def is_still(spec: str) -> bool:
+    """Whether the spec means one picture that never changes and holds nothing of the room."""
+    return _parse(spec).kind in ("gradient", "color", "picture")
 
 
 def open_background(spec: str, *, size: Size, is_live: bool) -> Background:

@@ -1,0 +1,248 @@
+"""The networks that the settings name: the one that finds the person, and the one that paints backgrounds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamer import backgrounds
+from streamer.backgrounds import hub
+from streamer.config import StreamConfig
+from streamer.controls import Controls
+from streamer.cues import read_cues
+from streamer.errors import WeightsError
+from streamer.frames import Size
+from streamer.interfaces import Background, PlateGenerator, SourceInfo
+from streamer.stats import Stats
+
+if TYPE_CHECKING:
+    from streamer.backgrounds.generated import GeneratedBackground
+    from streamer.backgrounds.inpaint import PainterFiles
+    from streamer.segmentation.predictor import NetworkSegmenter
+
+
+# -- the matte -------------------------------------------------------------------------------------------------------
+
+
+def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegmenter:
+    """The segmenter that the settings name; see ``open_segmenter``."""
+    from streamer.segmentation import MatteRules, open_segmenter
+
+    return open_segmenter(
+        model=config.model,
+        weights=config.weights,
+        device=config.device,
+        runtime=config.runtime,
+        require_gpu=config.require_gpu,
+        onnx_file=onnx_file(config),
+        clean_plate=config.clean_plate,
+        steadiness=config.steadiness,
+        rules=MatteRules(
+            people=config.people,
+            min_island=config.min_island,
+            fill_holes=config.fill_holes,
+            edge_shift_px=config.edge_shift,
+            feather_px=config.feather,
+        ),
+        stats=stats,
+    )
+
+
+def onnx_file(config: StreamConfig) -> Path | None:
+    """The file of ``--segmenter onnx:FILE``; None = the program's own network."""
+    _, _, path = config.segmenter.partition("onnx:")
+    return Path(path).expanduser() if path else None
+
+
+# -- the painter -----------------------------------------------------------------------------------------------------
+
+
+def check_painter(config: StreamConfig) -> None:
+    """Refuse prompts that cannot be painted, before anything is loaded; download the models with ``--yes``.
+
+    Raises:
+        ConfigError: the cue file is wrong.
+        WeightsError: models are missing; the message says how large they are and how to get them.
+        MissingExtra: the libraries are not installed.
+    """
+    if not config.is_painted:
+        return
+    if config.cues is not None:
+        read_cues(config.cues)
+    for lora in config.lora:
+        if not Path(lora).expanduser().is_file():
+            raise WeightsError(f"LoRA {lora} does not exist; check --lora")
+    wanted = _model_files(config)
+    missing = [files for files in wanted.values() if hub.locate(files, config.model_dir) is None]
+    if missing and config.yes:
+        _say(hub.LICENCE_NOTE)
+        for files in missing:
+            hub.download(files, config.model_dir, say=_say)
+    elif missing:
+        raise WeightsError(hub.missing_message(missing, config.model_dir))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def open_generator(config: StreamConfig) -> PlateGenerator:
+    """Load the painter and its gate; takes seconds. Picklable by name, for a process of its own.
+
+    Raises:
+        StreamerError: as of ``load_painter`` and ``open_matte``.
+    """
+    from streamer.backgrounds.inpaint import PainterSettings, load_painter
+    from streamer.backgrounds.plates import PlateMaker, Recipe
+
+    settings = PainterSettings(
+        mode=config.plate_mode,
+        steps=config.steps,
+        guidance=config.guidance,
+        control_scale=config.control_scale,
+        hint=config.second_hint,
+        device=plate_device(config),
+        low_memory=config.low_memory,
+        compile=config.compile_painter,
+        safety_checker=config.safety_checker,
+    )
+    painter = load_painter(_painter_files(config), settings)
+    find_person = None
+    if not config.allow_people:
+        # The gate sees single pictures: nothing may be remembered from one plate to the next.
+        alone = config.model_copy(update={"steadiness": 0.0, "clean_plate": "off"})
+        find_person = open_matte(alone).segment
+    width, height = (int(side) for side in config.plate_size.split("x")) if config.plate_size else (0, 0)
+    recipe = Recipe(
+        negative=config.negative_prompt,
+        fit=config.fit,
+        room_strength=config.room_strength,
+        size=Size(width, height) if config.plate_size else None,
+    )
+    return PlateMaker(painter, find_person, recipe)
+
+
+def plate_device(config: StreamConfig) -> str:
+    """Where plates are painted: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``."""
+    if config.plate_device != "auto":
+        return config.plate_device
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, stats: Stats) -> GeneratedBackground:
+    """The background that the prompts of the settings mean, for that source."""
+    from streamer.backgrounds.generated import GeneratedBackground, Scene
+    from streamer.backgrounds.keyframes import KeyframePolicy, RoomWatch
+    from streamer.backgrounds.plate_orders import PlateOrders, PlatesAtOnce, PlatesInBackground
+
+    prompt_at = prompts_by_time(config, controls)
+    orders: PlateOrders
+    if info.is_live:
+        orders = PlatesInBackground(_remembered(_live_generator(config), config, exactly=False), stats)
+    else:
+        orders = PlatesAtOnce(_remembered(open_generator(config), config, exactly=True), stats)
+    return GeneratedBackground(
+        orders,
+        lambda pts_s: Scene(prompt_at(pts_s), config.seed),
+        _stand_in(config, info),
+        watch=RoomWatch(KeyframePolicy(interval_s=config.keyframe_interval)),
+        fade_s=config.crossfade_ms / 1000,
+    )
+
+
+def prompts_by_time(config: StreamConfig, controls: Controls | None = None) -> Callable[[float], str]:
+    """What is to be painted at a presentation time: by the cue file, else the prompt that the controls chose."""
+    if config.cues is not None:
+        return read_cues(config.cues).prompt_at
+    return lambda pts_s: config.prompt[controls.state.prompt if controls is not None else 0]
+
+
+def _live_generator(config: StreamConfig) -> PlateGenerator:
+    """On the matte's GPU in a thread; elsewhere in a process: a thread would take time from the frames."""
+    from streamer.backgrounds.generators import LazyGenerator
+    from streamer.backgrounds.plate_process import PlateProcess
+
+    if plate_device(config) == "cuda":
+        return LazyGenerator(partial(open_generator, config))
+    return PlateProcess(partial(open_generator, config))
+
+
+def _remembered(generator: PlateGenerator, config: StreamConfig, *, exactly: bool) -> PlateGenerator:
+    """The generator with its cache on disk; ``exactly`` = only for the very same keyframe, pixel for pixel."""
+    if config.plate_cache == 0:
+        return generator
+    from streamer.backgrounds.generators import CachedGenerator
+    from streamer.backgrounds.plate_cache import PlateCache, default_cache_folder
+
+    cache = PlateCache(default_cache_folder(), config.plate_cache * 10**6)
+    return CachedGenerator(generator, cache, _what_decides(config), exactly=exactly)
+
+
+def _what_decides(config: StreamConfig) -> dict[str, object]:
+    """All that a plate depends on beside keyframe, prompt and seed."""
+    names = (
+        "negative_prompt", "plate_mode", "fit", "room_strength", "steps", "guidance", "control_scale", "plate_size",
+        "sd_model", "controlnet", "second_controlnet", "second_hint", "lora", "allow_people", "safety_checker",
+        "model", "segmenter",
+    )  # fmt: skip
+    decides: dict[str, object] = {name: getattr(config, name) for name in names}
+    decides["weights"] = str(config.weights)
+    decides["device"] = plate_device(config).partition(":")[0]
+    for package in ("torch", "diffusers", "transformers"):
+        try:
+            decides[package] = version(package)
+        except PackageNotFoundError:  # said when it is needed
+            decides[package] = None
+    return decides
+
+
+def _stand_in(config: StreamConfig, info: SourceInfo) -> Background:
+    """What is shown before the first plate: the first still among the backgrounds, else a gradient."""
+    for spec in config.background:
+        if backgrounds.is_still(spec):
+            return backgrounds.open_background(spec, size=info.size, is_live=info.is_live)
+    return backgrounds.open_background("gradient", size=info.size, is_live=info.is_live)
+
+
+def _model_files(config: StreamConfig) -> dict[str, hub.ModelFiles]:
+    """The models that the settings name, by the part that they play."""
+    found = {
+        "base": hub.base_files(config.sd_model, safety_checker=config.safety_checker),
+        "controlnet": hub.controlnet_files(config.controlnet),
+    }
+    if config.second_controlnet is not None:
+        found["second_controlnet"] = hub.controlnet_files(config.second_controlnet)
+    if config.plate_mode == "fast":
+        found["lora"] = hub.lora_files(hub.HYPER_SD, hub.HYPER_SD_FILE)
+    if config.plate_mode == "fastest":
+        found["lora"] = hub.lora_files(hub.LCM_LORA, hub.LCM_LORA_FILE)
+        found["decoder"] = hub.autoencoder_files()
+    return found
+
+
+def _painter_files(config: StreamConfig) -> PainterFiles:
+    from streamer.backgrounds.inpaint import PainterFiles
+
+    folders: dict[str, Path] = {}
+    for part, files in _model_files(config).items():
+        folder = hub.locate(files, config.model_dir)
+        if folder is None:
+            raise WeightsError(hub.missing_message([files], config.model_dir))
+        folders[part] = folder
+    lora_file = hub.HYPER_SD_FILE if config.plate_mode == "fast" else hub.LCM_LORA_FILE
+    return PainterFiles(
+        base=folders["base"],
+        controlnet=folders["controlnet"],
+        lora=folders["lora"] / lora_file if "lora" in folders else None,
+        styles=tuple(Path(path).expanduser() for path in config.lora),
+        decoder=folders.get("decoder"),
+        second_controlnet=folders.get("second_controlnet"),
+    )
