@@ -64,9 +64,10 @@ class GeneratedBackground:
         self._retry_at_s: float | None = None
         self._pause_s = RETRY_AFTER_S
         self._plate: Plate | None = None
+        self._plate_count = 0
         self._earlier_motion, self._earlier_gain = _still(), 1.0
         self._full: Image | None = None
-        self._drawn: tuple[Plate, Size, float] | None = None
+        self._drawn: tuple[int, Size, float] | None = None
         self._from: Image | None = None
         self._faded_from_s = 0.0
         self._shown: Image | None = None
@@ -121,6 +122,7 @@ class GeneratedBackground:
             return
         self._pause_s = RETRY_AFTER_S
         self._plate = delivery.plate
+        self._plate_count += 1
         self._earlier_motion, self._earlier_gain = _still(), 1.0
         self._from, self._faded_from_s = self._shown, now_s
 
@@ -130,10 +132,10 @@ class GeneratedBackground:
         if plate is None:
             return self._stand_in.safe_image(size)
         gain = round(self._earlier_gain * view.gain / GAIN_STEP) * GAIN_STEP
-        if self._full is None or self._drawn != (plate, size, gain):
+        if self._full is None or self._drawn != (self._plate_count, size, gain):
             self._full = cv2.convertScaleAbs(_stretched(plate.image, size), alpha=gain)
             self._full.flags.writeable = False  # the same array is given out again and again
-            self._drawn = (plate, size, gain)
+            self._drawn = (self._plate_count, size, gain)
         motion = _chained(view.motion, self._earlier_motion)
         if np.array_equal(motion, _still()):
             return self._full

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 
+from streamer.backgrounds.hub import INSTALL
 from streamer.backgrounds.plates import OutOfMemory, PaintOrder
 from streamer.errors import GenerationCancelled, GenerationError, MissingExtra, WeightsError
 from streamer.frames import Image, to_image, to_tensor
@@ -43,7 +44,6 @@ PACES: Mapping[PlateMode, Pace] = {
 }
 PROMPTS_KEPT = 32
 """Encoded prompts that are kept: 0.24 MB each."""
-INSTALL = 'python -m pip install -e ".[diffusion]" -c constraints.txt'
 
 
 @dataclass(frozen=True, slots=True)
