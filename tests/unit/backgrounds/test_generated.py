@@ -1,0 +1,251 @@
+"""The painted background with plates that a test delivers when it likes."""
+
+import time
+
+import numpy as np
+import pytest
+
+from streamer.backgrounds.blur import BlurBackground
+from streamer.backgrounds.generated import RETRY_AFTER_S, GeneratedBackground, Scene
+from streamer.backgrounds.keyframes import View
+from streamer.backgrounds.plate_orders import Delivery
+from streamer.backgrounds.still import StillBackground, solid
+from streamer.frames import Frame, Plate, Size
+
+SIZE = Size(64, 48)
+STAND_IN = (10, 20, 30)
+
+
+class Orders:
+    """Takes orders down; a test delivers."""
+
+    def __init__(self):
+        self.taken = []
+        self.next = None
+        self.closed = 0
+
+    def order(self, wanted):
+        self.taken.append(wanted)
+
+    def deliver(self, color, order=None, image=None):
+        order = order or self.taken[-1]
+        picture = np.full((32, 48, 3), color, np.uint8) if image is None else image
+        self.next = Delivery(order, Plate(picture, order.prompt, order.seed, order.keyframe.frame.index, 0.1))
+
+    def fail(self):
+        self.next = Delivery(self.taken[-1], None)
+
+    def delivery(self):
+        delivery, self.next = self.next, None
+        return delivery
+
+    def close(self):
+        self.closed += 1
+
+
+class Watch:
+    """Sees what a test says."""
+
+    def __init__(self):
+        self.view = View(None, 1.0, None)
+        self.kept = []
+        self.is_first = True
+
+    def look(self, image, alpha, pts_s):
+        view = View("first", 1.0, None) if self.is_first else self.view
+        self.is_first = False
+        return view
+
+    def keep(self, image, alpha, pts_s):
+        self.kept.append(pts_s)
+        self.view = View(None, 1.0, None)
+
+    def reset(self):
+        self.is_first = True
+
+
+class Stage:
+    """A painted background, its orders, its watch, and frames to show it."""
+
+    def __init__(self, fade_s=0.4):
+        self.orders, self.watch = Orders(), Watch()
+        self.scene = Scene("a beach", 7)
+        self.background = GeneratedBackground(
+            self.orders,
+            lambda pts_s: self.scene,
+            StillBackground(solid(STAND_IN)),
+            watch=self.watch,
+            fade_s=fade_s,
+        )
+
+    def at(self, pts_s, size=SIZE):
+        image = np.full((size.height, size.width, 3), 200, np.uint8)
+        alpha = np.zeros((size.height, size.width), np.float32)
+        return self.background.image_for(Frame(image, round(pts_s * 25), pts_s, time.monotonic()), alpha)
+
+
+@pytest.fixture
+def stage():
+    return Stage()
+
+
+def is_plain(image, color):
+    return np.array_equal(image, np.broadcast_to(np.uint8(color), image.shape))
+
+
+def test_first_frame_orders_a_plate_and_shows_the_stand_in(stage):
+    assert is_plain(stage.at(0), STAND_IN)
+    assert [(order.prompt, order.seed) for order in stage.orders.taken] == [("a beach", 7)]
+    assert stage.watch.kept == [0]
+    assert is_plain(stage.background.safe_image(Size(20, 10)), STAND_IN)
+    assert stage.background.status == "painting the first background"
+
+
+def test_plate_fades_in_over_the_asked_for_time_and_no_longer(stage):
+    stage.at(0)
+    stage.orders.deliver(230)
+    red = [int(stage.at(1 + step * 0.1)[0, 0, 0]) for step in range(6)]
+    assert red[0] == STAND_IN[0]
+    assert red[0] < red[1] < red[2] < red[3] < red[4]
+    assert red[2] == (STAND_IN[0] + 230) // 2
+    assert red[4] == red[5] == 230
+    assert is_plain(stage.background.safe_image(SIZE), (230, 230, 230))
+
+
+def test_plate_of_a_file_is_there_on_the_very_first_frame(stage):
+    order = stage.orders.order
+
+    def at_once(wanted):
+        order(wanted)
+        stage.orders.deliver(230)
+
+    stage.orders.order = at_once
+    assert is_plain(stage.at(0), (230, 230, 230))
+
+
+def test_another_prompt_orders_another_plate_and_keeps_the_one_before_until_it_comes(stage):
+    stage.at(0)
+    stage.orders.deliver(230)
+    stage.at(1)
+    stage.scene = Scene("a library", 7)
+    assert is_plain(stage.at(2), (230, 230, 230))
+    assert stage.background.status == "painting: a library"
+    assert [order.prompt for order in stage.orders.taken] == ["a beach", "a library"]
+    assert stage.watch.kept == [0, 2]
+    stage.orders.deliver(100)
+    stage.at(3)
+    assert is_plain(stage.at(4), (100, 100, 100))
+    assert stage.background.status == "background: a library"
+
+
+def test_change_of_the_room_orders_a_plate_once(stage):
+    stage.at(0)
+    stage.orders.deliver(230)
+    stage.at(1)
+    stage.watch.view = View("cut", 1.0, None)
+    stage.at(2)
+    stage.at(3)
+    assert len(stage.orders.taken) == 2
+    assert stage.orders.taken[1].keyframe.frame.pts_s == 2
+
+
+def test_fade_that_is_interrupted_goes_on_from_what_was_shown(stage):
+    stage.at(0)
+    stage.orders.deliver(230)
+    stage.at(1)
+    half = stage.at(1.2)
+    stage.scene = Scene("a library", 7)
+    stage.at(1.2)
+    stage.orders.deliver(100)
+    assert abs(int(stage.at(1.2)[0, 0, 0]) - int(half[0, 0, 0])) <= 1
+
+
+def test_failed_plate_is_ordered_again_after_ever_longer_pauses(stage):
+    stage.at(0)
+    for attempt, pause_s in enumerate((RETRY_AFTER_S, 2 * RETRY_AFTER_S, 4 * RETRY_AFTER_S)):
+        now_s = 100.0 * (attempt + 1)
+        stage.orders.fail()
+        stage.at(now_s)
+        stage.at(now_s + pause_s - 0.01)
+        assert len(stage.orders.taken) == attempt + 1
+        stage.at(now_s + pause_s)
+        assert len(stage.orders.taken) == attempt + 2
+
+
+def test_plate_follows_the_brightness_of_the_room(stage):
+    stage.at(0)
+    stage.orders.deliver(200)
+    stage.at(1)
+    stage.at(2)
+    stage.watch.view = View(None, 0.8, None)
+    assert is_plain(stage.at(3), (160, 160, 160))
+
+
+def test_plate_keeps_its_brightness_while_the_next_one_is_painted(stage):
+    stage.at(0)
+    stage.orders.deliver(200)
+    stage.at(1)
+    stage.at(2)
+    stage.watch.view = View("light", 0.6, None)
+    assert is_plain(stage.at(3), (120, 120, 120))
+    assert is_plain(stage.at(4), (120, 120, 120))
+    stage.orders.deliver(90)
+    stage.at(5)
+    assert is_plain(stage.at(6), (90, 90, 90))
+
+
+def dotted():
+    """A plate with a white square in the middle, at the frame's size."""
+    image = np.zeros((SIZE.height, SIZE.width, 3), np.uint8)
+    image[20:28, 28:36] = 255
+    return image
+
+
+def center(image):
+    rows, columns = np.nonzero(image[..., 0] > 127)
+    return float(columns.mean()), float(rows.mean())
+
+
+def shifted(x_share):
+    return np.array([[1, 0, x_share], [0, 1, 0]], np.float32)
+
+
+def test_plate_moves_with_the_camera(stage):
+    stage.at(0)
+    stage.orders.deliver(0, image=dotted())
+    stage.at(1)
+    at_rest = center(stage.at(2))
+    stage.watch.view = View(None, 1.0, shifted(8 / SIZE.width))
+    moved = center(stage.at(3))
+    assert moved[0] - at_rest[0] == pytest.approx(8, abs=0.1)
+    assert moved[1] == pytest.approx(at_rest[1], abs=0.1)
+
+
+def test_plate_stays_where_it_came_to_while_the_next_one_is_painted(stage):
+    stage.at(0)
+    stage.orders.deliver(0, image=dotted())
+    stage.at(1)
+    at_rest = center(stage.at(2))
+    stage.watch.view = View("camera", 1.0, shifted(8 / SIZE.width))
+    assert center(stage.at(3))[0] - at_rest[0] == pytest.approx(8, abs=0.1)
+    stage.watch.view = View(None, 1.0, shifted(4 / SIZE.width))
+    assert center(stage.at(4))[0] - at_rest[0] == pytest.approx(12, abs=0.1)
+
+
+def test_another_size_of_frames_is_another_room(stage):
+    stage.at(0)
+    stage.orders.deliver(230)
+    stage.at(1)
+    other = Size(40, 30)
+    assert is_plain(stage.at(2, other), (230, 230, 230))
+    assert len(stage.orders.taken) == 2
+
+
+def test_stand_in_that_shows_the_room_is_refused():
+    with pytest.raises(ValueError, match="stand-in"):
+        GeneratedBackground(Orders(), lambda pts_s: Scene("p", 1), BlurBackground(50))
+
+
+def test_orders_are_closed_with_the_background(stage):
+    stage.background.close()
+    assert stage.orders.closed == 1
