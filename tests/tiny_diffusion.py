@@ -1,7 +1,7 @@
 """A tiny Stable Diffusion 1.5 with its ControlNet: the real structure and sizes, random weights, about 1 MB.
 
 Written when a test needs it, in the hub's folder layout, so that the program's own loader reads it. Like the real one
-it has four levels, an autoencoder of factor 8, 77 tokens and a condition network of factor 8; only the channels are few.
+it has four levels, 77 tokens, and an autoencoder and a condition network of factor 8; only the channels are few.
 """
 
 from __future__ import annotations

@@ -91,6 +91,29 @@ CASES: dict[str, tuple[Prepare, str]] = {
     "missing clean plate": (lambda folder: [*input_that_exists(folder), "--clean-plate", "no.png"], "no.png"),
     "patch of all the picture": (lambda folder: ["--min-island", "200"], "less than or equal to 50"),
     "no gpu": (lambda folder: [*input_that_exists(folder), "--require-gpu", "--device", "mps"], "no GPU"),
+    "models that are not here": (
+        lambda folder: [*input_that_exists(folder), "--prompt", "a beach", "--model-dir", "models"],
+        "2.9 GB from stable-diffusion-v1-5/stable-diffusion-v1-5",
+    ),
+    "model that left the hub": (
+        lambda folder: [
+            *input_that_exists(folder),
+            "--prompt",
+            "a beach",
+            "--sd-model",
+            "runwayml/stable-diffusion-v1-5",
+        ],
+        "use its copy, stable-diffusion-v1-5/stable-diffusion-v1-5",
+    ),
+    "broken cues": (
+        lambda folder: [*input_that_exists(folder), "--cues", written(folder / "cues.yaml", "soon: a beach\n")],
+        "cues.yaml:1: 'soon' is no time",
+    ),
+    "missing LoRA": (
+        lambda folder: [*input_that_exists(folder), "--prompt", "a beach", "--lora", "no.safetensors"],
+        "no.safetensors",
+    ),
+    "plate without a prompt": (lambda folder: ["plate", *input_that_exists(folder)], "needs --prompt"),
     "no display": (lambda folder: [*input_that_exists(folder), "--output", "preview"], "display"),
 }
 

@@ -172,3 +172,23 @@ def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "error: --crf: should be a valid integer, not 'x'\n")
+
+
+@pytest.mark.parametrize("mode", ["quality", "fast", "fastest"])
+def test_short_flags_choose_how_plates_are_painted(mode: str) -> None:
+    config = cli.read_command(["--prompt", "a library", f"--{mode}"])
+    assert config is not None
+    assert config.plate_mode == mode
+    assert config.prompt == ("a library",)
+
+
+def test_other_words_go_to_their_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from streamer import cache, download, plate
+
+    monkeypatch.setattr(cache, "main", lambda args: 5 if list(args) == ["clear"] else 0)
+    monkeypatch.setattr(download, "main", lambda args: 6 if list(args) == ["sd15"] else 0)
+    monkeypatch.setattr(plate, "paint_one", lambda config: f"{config.prompt[0]} is painted")
+    assert cli.main(["cache", "clear"]) == 5
+    assert cli.main(["download", "sd15"]) == 6
+    assert cli.main(["plate", "--prompt", "a library"]) == 0
+    assert capsys.readouterr().out == "a library is painted\n"

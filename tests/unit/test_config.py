@@ -214,3 +214,26 @@ def test_the_page_of_settings_is_current() -> None:
     assert made == (ROOT / config_docs.PAGE).read_text(encoding="utf-8"), "run python -m streamer.config_docs"
     assert all(f"| `{name}` |" in made for name in StreamConfig.model_fields)
     assert all(f"### {name}\n" in made for name in preset_names())
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"prompt": "a beach", "background": "transparent"}, "background transparent and a prompt exclude each other"),
+        ({"prompt": "a beach", "cues": "cues.yaml"}, "prompt and cues exclude each other"),
+        ({"prompt": " "}, "prompt: it must say what to paint"),
+        ({"plate_size": "768x440"}, "both sides must be multiples of 64"),
+        ({"plate_size": "64x64"}, "both sides must be multiples of 64, from 256 to 2048"),
+        ({"plate_size": "large"}, "plate_size: should be WIDTHxHEIGHT in multiples of 64"),
+        ({"plate_device": "gpu"}, "plate_device: should be auto, cpu, cuda, cuda:1 or mps"),
+        ({"seed": -1}, "seed: should be greater than or equal to 0"),
+    ],
+)
+def test_settings_of_the_painter_are_checked(settings: dict[str, Any], said: str) -> None:
+    assert said in problem_of(**settings)
+
+
+def test_a_prompt_or_cues_mean_that_something_is_painted() -> None:
+    assert StreamConfig(prompt="a beach").is_painted
+    assert StreamConfig(cues=Path("cues.yaml")).is_painted
+    assert not StreamConfig().is_painted

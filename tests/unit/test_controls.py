@@ -25,6 +25,18 @@ def test_choosing_a_background_that_is_not_there_says_which_are() -> None:
     assert controls.state.background == 1
 
 
+def test_cycling_prompts_comes_back_to_the_first_and_does_nothing_without_any() -> None:
+    controls = Controls(1, 2)
+    seen = []
+    for _ in range(3):
+        seen.append(controls.state.prompt)
+        controls.cycle_prompt()
+    assert seen == [0, 1, 0]
+    without = Controls(1)
+    without.cycle_prompt()
+    assert without.state == ControlState()
+
+
 def test_matte_view_and_pause_toggle() -> None:
     controls = Controls()
     controls.toggle_matte_view()

@@ -16,7 +16,9 @@ from streamer.config import StreamConfig, preset_names
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/*.md")])
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-PROGRAM = re.compile(r"(?:streamer|(?:\.venv/bin/)?python run_stream\.py) (?!devices|doctor|bench)(.+)")
+PROGRAM = re.compile(
+    r"(?:streamer|(?:\.venv/bin/)?python run_stream\.py) (?!devices|doctor|bench|download|cache|plate)(.+)"
+)
 
 
 def name_of(page: Path) -> str:
@@ -62,7 +64,13 @@ def test_readme_names_every_preset_and_background() -> None:
 
 
 def test_flags_that_the_pages_name_exist() -> None:
-    flags = {f"--{name.replace('_', '-')}" for name in StreamConfig.model_fields} | {"--dry-run", "--help"}
+    flags = {f"--{name.replace('_', '-')}" for name in StreamConfig.model_fields} | {
+        "--dry-run",
+        "--help",
+        "--quality",
+        "--fast",
+        "--fastest",
+    }
     pages = [ROOT / "README.md", ROOT / "docs/quickstart.md", ROOT / "docs/architecture.md"]
     named = {flag for page in pages for flag in re.findall(r"`(--[a-z][a-z-]+)", page.read_text(encoding="utf-8"))}
     assert named - flags - {"--group"} == set()

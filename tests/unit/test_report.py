@@ -10,7 +10,7 @@ import av
 import pytest
 from fakes import ScriptedSegmenter, ScriptedSource
 
-from streamer import build, cli, sources
+from streamer import cli, networks, sources
 from streamer.errors import SourceError
 
 
@@ -28,7 +28,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(source: ScriptedSource, segmenter: ScriptedSegmenter, *args: str) -> int:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sources, "open_source", lambda spec, **wishes: source)
-        monkeypatch.setattr(build, "open_matte", lambda config, stats: segmenter)
+        monkeypatch.setattr(networks, "open_matte", lambda config, stats: segmenter)
         return cli.main([*args, "--background", "color:#204060"])
 
     return run

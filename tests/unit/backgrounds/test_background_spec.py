@@ -13,7 +13,9 @@ from streamer.frames import Size
 SIZE = Size(64, 48)
 
 
-@pytest.mark.parametrize("spec", ["blur", "blur:1", "blur:100", "color:#204060", "color:#ABCDEF", "transparent"])
+@pytest.mark.parametrize(
+    "spec", ["blur", "blur:1", "blur:100", "color:#204060", "color:#ABCDEF", "gradient", "transparent"]
+)
 def test_known_forms_are_accepted(spec: str) -> None:
     check_spec(spec)
     open_background(spec, size=SIZE, is_live=False).close()
@@ -58,4 +60,4 @@ def test_any_text_is_accepted_or_refused_with_a_config_error(spec: str) -> None:
         check_spec(spec)
     except ConfigError:
         return
-    assert spec.startswith(("blur", "color:", "transparent")) or Path(spec).expanduser().is_file()
+    assert spec.startswith(("blur", "color:", "gradient", "transparent")) or Path(spec).expanduser().is_file()
