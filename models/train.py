@@ -85,7 +85,7 @@ class Run:
         network = initial or UNet(CONFIGS[config.model])
         self.network = network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.heads = SideHeads(self.network).to(device)
-        average = get_ema_multi_avg_fn(config.average_decay)  # type: ignore[no-untyped-call]
+        average = get_ema_multi_avg_fn(config.average_decay)
         self.average = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
         parameters = [*self.network.parameters(), *self.heads.parameters()]
         self.optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -111,7 +111,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(progress)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         self.average.update_parameters(self.network)

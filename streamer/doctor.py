@@ -16,12 +16,15 @@ from typing import Literal
 import numpy as np
 from rich.console import Console
 
-from streamer import devices
+from streamer import devices, networks
+from streamer.backgrounds.hub import INSTALL
 from streamer.config import StreamConfig
 from streamer.errors import StreamerError
 from streamer.frames import Size
-from streamer.networks import open_matte
+from streamer.networks import open_matte, plate_device
 
+PAINTING = ("diffusers", "transformers", "accelerate", "peft")
+"""Packages that paint backgrounds."""
 TRIALS = 5
 """Frames timed after the first, which also compiles."""
 SIZE = Size(1280, 720)
@@ -49,7 +52,11 @@ def examine(config: StreamConfig, console: Console | None = None) -> int:
     """Look at everything and print it; the result is the exit code, 2 when the matte cannot run as the settings say."""
     console = console or Console()
     is_usable = True
-    for look in (_system, _torch, lambda: _matte(config), _runtimes, _encoders, _preview, _virtual_camera, _cameras):
+    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _system, _torch, lambda: _matte(config), lambda: _painter(config), _runtimes, _encoders, _preview,
+        _virtual_camera, _cameras,
+    )  # fmt: skip
+    for look in looks:
         for finding in _looked(look):
             console.print(f"{finding.state:>6}", style=STYLES[finding.state], end="  ")
             mend = f"\n        {'':17}-> {finding.mend}" if finding.mend else ""
@@ -126,6 +133,19 @@ def _matte(config: StreamConfig) -> Iterator[Finding]:
         return
     median_ms = statistics.median(took_ms)
     yield Finding("matte", "ok", f"{segmenter.description}: {median_ms:.0f} ms a frame of {SIZE}, edges included")
+
+
+def _painter(config: StreamConfig) -> Iterator[Finding]:
+    missing = [name for name in PAINTING if find_spec(name) is None]
+    if missing:
+        yield Finding("painter", "no", f"{', '.join(missing)} not installed: no --prompt", INSTALL)
+        return
+    try:
+        networks.check_painter(config.model_copy(update={"prompt": config.prompt or ("a room",), "yes": False}))
+    except StreamerError as error:
+        yield Finding("painter", "failed" if config.is_painted else "no", str(error))
+        return
+    yield Finding("painter", "ok", f"diffusers {_version('diffusers')}, models are here, on {plate_device(config)}")
 
 
 def _runtimes() -> Iterator[Finding]:

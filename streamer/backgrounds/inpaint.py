@@ -7,6 +7,7 @@ the UniPC scheduler (arXiv 2302.04867), 20 steps. ``fast`` and ``fastest`` add a
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +45,9 @@ PACES: Mapping[PlateMode, Pace] = {
 }
 PROMPTS_KEPT = 32
 """Encoded prompts that are kept: 0.24 MB each."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class DiffusionPainter:
             import torch
 
             # The matte's stream has priority over this one; see streamer/segmentation/runtimes.py.
-            self._stream = torch.cuda.Stream(settings.device, priority=0)  # type: ignore[no-untyped-call]
+            self._stream = torch.cuda.Stream(settings.device, priority=0)
 
     def paint(self, order: PaintOrder, *, should_stop: Callable[[], bool]) -> Image:
         """See ``Painter``."""
@@ -165,6 +169,9 @@ class DiffusionPainter:
         if key not in self._prompts:
             pipeline = self._pipeline
             guided = self._guidance > 1
+            most = pipeline.tokenizer.model_max_length
+            if len(pipeline.tokenizer(prompt).input_ids) > most:
+                logger.warning("the prompt is longer than the painter reads (%d tokens): its end is not heard", most)
             self._prompts[key] = pipeline.encode_prompt(
                 prompt, pipeline._execution_device, 1, guided, negative if guided else None
             )
@@ -212,16 +219,13 @@ def load_painter(files: PainterFiles, settings: PainterSettings) -> DiffusionPai
     """
     try:
         import diffusers
-        import torch
-        import transformers
+        import transformers  # noqa: F401 - diffusers reports its absence only when it is needed
     except (ImportError, RuntimeError) as error:
         raise MissingExtra(
             f"painted backgrounds need diffusers, which cannot be imported ({error}): {INSTALL}"
         ) from error
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    # Half precision is for GPUs: a CPU computes with it more slowly, and less exactly.
-    dtype = torch.float32 if settings.device == "cpu" else torch.float16
+    _quieten()
+    dtype = _dtype(settings)
     with _weights_named(files.controlnet):
         controlnet: Any = _read(diffusers.ControlNetModel, files.controlnet, dtype)
     if files.second_controlnet is not None:
@@ -242,9 +246,44 @@ def load_painter(files: PainterFiles, settings: PainterSettings) -> DiffusionPai
     for lora in filter(None, (files.lora, *files.styles)):
         with _weights_named(lora):
             _add_lora(pipeline, lora)
+    return _ready(pipeline, settings, has_second=files.second_controlnet is not None)
+
+
+def assembled(base: Any, controlnet: Any, settings: PainterSettings, *, decoder: Any = None) -> DiffusionPainter:
+    """A painter of networks that are in memory already: diffusers' pipeline without ControlNet, and the ControlNet."""
+    import diffusers
+
+    _quieten()
+    components = base.components | ({"vae": decoder} if decoder is not None else {})
+    pipeline = diffusers.StableDiffusionControlNetInpaintPipeline(
+        **components, controlnet=controlnet, requires_safety_checker=False
+    )
+    return _ready(pipeline, settings, has_second=False)
+
+
+def _ready(pipeline: Any, settings: PainterSettings, *, has_second: bool) -> DiffusionPainter:
+    import diffusers
+
     pipeline.scheduler = _scheduler(diffusers, settings.mode, pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
-    return DiffusionPainter(_placed(pipeline, settings), settings, has_second=files.second_controlnet is not None)
+    return DiffusionPainter(_placed(pipeline, settings), settings, has_second=has_second)
+
+
+def _quieten() -> None:
+    """The libraries talk to programmers, on stderr; what a user should know of it is said by this program."""
+    import diffusers
+    import transformers
+
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()
+
+
+def _dtype(settings: PainterSettings) -> Any:
+    """Half precision is for GPUs: a CPU computes with it more slowly, and less exactly."""
+    import torch
+
+    return torch.float32 if settings.device == "cpu" else torch.float16
 
 
 def outlines(image: Image) -> Image:

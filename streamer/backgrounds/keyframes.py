@@ -44,7 +44,7 @@ LIGHT_DRIFT = 0.1
 class KeyframePolicy:
     """From which changes on a new plate is painted. Smaller ones only move and brighten the one that stands."""
 
-    cut: float = 18.0
+    cut: float = 15.0
     """Mean difference in levels of 0..255, gain and white balance allowed for, from which it is another room."""
     light: float = 0.35
     """Absolute log gain from which the room counts as lit differently."""

@@ -40,7 +40,8 @@ def main(argv: Sequence[str]) -> int:
     asked = {name: value for name, value in asdict(settings).items() if value not in (None, False)}
     report.show_machine(console, machine, asked)
     with tempfile.TemporaryDirectory(prefix="streamer-bench-") as name:
-        results, status = (_memory if settings.memory else _speed)(settings, Path(name), console)
+        measure = _plates if settings.plates else _memory if settings.memory else _speed
+        results, status = measure(settings, Path(name), console)
     if settings.json is not None:
         report.write_json(settings.json, machine, asked, results)
     return status
@@ -92,6 +93,18 @@ def _memory(settings: BenchSettings, folder: Path, console: Console) -> tuple[Ma
     job = {**_stream_settings(settings), "background": [_background(settings.backgrounds[0], folder)]}
     growth = measure_growth(job, settings.memory_s, folder, console)
     return {"memory": {**asdict(growth), "ratio": growth.ratio}}, 0 if growth.is_flat else 1
+
+
+def _plates(settings: BenchSettings, folder: Path, console: Console) -> tuple[Mapping[str, object], int]:
+    """Paint with networks of the real size."""
+    import torch
+
+    from streamer.bench.plates import run_plates
+    from streamer.errors import ConfigError
+
+    if settings.plate_device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError("--plates measures a GPU, and torch sees none here; --plate-device cpu takes hours")
+    return {"plates": run_plates(settings.plate_device, console, "auto")}, 0
 
 
 def _clips(settings: BenchSettings, folder: Path) -> list[tuple[Path, str]]:

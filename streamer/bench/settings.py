@@ -44,5 +44,10 @@ class BenchSettings:
     than 5 %."""
     memory_s: tuple[float, float] = field(default=(60.0, 600.0))
     """Lengths of the short and the long video in seconds, at 720p and 30 frames a second."""
+    plates: bool = False
+    """Instead: how long a painted background takes, with networks of the real size and random weights, and what it
+    costs the frames. Needs the extra diffusion; meant for a GPU, on a CPU it takes hours."""
+    plate_device: str = "cuda"
+    """Where --plates paints."""
     json: Path | None = None
     """Write everything measured to this file."""

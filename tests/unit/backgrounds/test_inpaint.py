@@ -235,3 +235,9 @@ def test_plate_of_the_tiny_pipeline_is_deterministic_through_cancel_and_restart(
     again = PlateMaker(load_painter(files, PainterSettings(steps=2)), None, Recipe(size=Size(128, 64)))
     assert np.array_equal(maker.generate(keyframe, "a sunlit library", 7, should_stop=never).image, first.image)
     assert np.array_equal(again.generate(keyframe, "a sunlit library", 7, should_stop=never).image, first.image)
+
+
+def test_end_of_a_prompt_that_is_too_long_is_told(painter, caplog):
+    with caplog.at_level("WARNING"):
+        paint(painter, prompt="a very long way to say beach " * 9)
+    assert caplog.messages == ["the prompt is longer than the painter reads (77 tokens): its end is not heard"]

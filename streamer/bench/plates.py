@@ -1,0 +1,242 @@
+"""``streamer bench --plates``: how long a plate takes, and what it costs the frames, beside what the device could do.
+
+Runs the program's own painter on networks of the real size with random weights: the same work, and noise for a picture.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamer.backgrounds.inpaint import PACES, DiffusionPainter, PainterSettings, PlateMode, assembled
+from streamer.backgrounds.plates import PlateMaker, Recipe
+from streamer.bench.random_diffusion import DiffusionSizes, random_base, random_controlnet, random_tiny_autoencoder
+from streamer.frames import Frame, Image, Keyframe, Size
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SIZES = (Size(512, 512), Size(768, 448))
+ROUNDS = 5
+FRAMES = 200
+"""Frames of the matte that are timed, at rest and while plates are painted."""
+FRAME = Size(1280, 720)
+
+
+@dataclass(frozen=True, slots=True)
+class PlateTime:
+    """One way of painting at one size; medians in seconds."""
+
+    mode: PlateMode
+    size: str
+    device: str
+    two_passes_s: float
+    bound_s: float
+    """The two passes' multiplications at the rate that a plain matrix product reaches here."""
+    memory_gb: float | None
+    """Most memory that the device had in use; None on a CPU."""
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long as the bound."""
+        return self.two_passes_s / self.bound_s
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """The matte's frames, in milliseconds."""
+
+    idle_p50_ms: float
+    idle_p99_ms: float
+    painting_p50_ms: float
+    painting_p99_ms: float
+
+
+def measure_plates(
+    device: str,
+    sizes: DiffusionSizes,
+    say: Callable[[str], None],
+    *,
+    rounds: int = ROUNDS,
+    shapes: tuple[Size, ...] = SIZES,
+    modes: tuple[PlateMode, ...] = tuple(PACES),
+) -> list[PlateTime]:
+    """Every mode at every size, the first plate of each not counted.
+
+    Args:
+        device: ``cpu``, ``cuda``...
+        sizes: of the networks.
+        say: told each result as it comes.
+        rounds: plates of which the median counts.
+        shapes: sizes of the plates.
+        modes: ways of painting.
+    """
+    rate_per_s = matrix_rate(device)
+    say(f"{device}: {rate_per_s / 1e12:.2f} T multiplications and additions a second in a matrix product")
+    results = []
+    for mode in modes:
+        painter = random_painter(mode, device, sizes)
+        for size in shapes:
+            maker = PlateMaker(painter, None, Recipe(size=size))
+            _reset_memory(device)
+            count = counted_flops(lambda maker=maker: _plate(maker))  # type: ignore[misc]
+            took_s = [_timed(device, lambda maker=maker: _plate(maker)) for _ in range(rounds)]  # type: ignore[misc]
+            result = PlateTime(
+                mode, str(size), device, statistics.median(took_s), count / rate_per_s, _memory_gb(device)
+            )
+            results.append(result)
+            say(
+                f"{mode} {size}: {result.two_passes_s:.3f} s, {result.ratio:.1f} times the bound of "
+                f"{result.bound_s:.3f} s" + (f", {result.memory_gb:.1f} GB" if result.memory_gb else "")
+            )
+        painter.close()
+    return results
+
+
+def measure_frames(
+    segment: Callable[[Image], Any],
+    device: str,
+    sizes: DiffusionSizes,
+    *,
+    frames: int = FRAMES,
+    size: Size | None = None,
+) -> FrameTimes:
+    """The matte's time a frame at rest, and while plates are painted one after the other on a thread beside it."""
+    picture = np.random.default_rng(0).integers(0, 256, (FRAME.height, FRAME.width, 3), np.uint8)
+
+    def run() -> list[float]:
+        took_ms = []
+        for _ in range(frames):
+            begun_at_s = time.perf_counter()
+            segment(picture)
+            took_ms.append(1000 * (time.perf_counter() - begun_at_s))
+        return took_ms
+
+    maker = PlateMaker(random_painter("quality", device, sizes), None, Recipe(size=size))
+    _plate(maker)
+    segment(picture)
+    idle = run()
+    enough = threading.Event()
+    thread = threading.Thread(target=_paint_until, args=(maker, enough), name="background")
+    thread.start()
+    try:
+        painting = run()
+    finally:
+        enough.set()
+        thread.join()
+        maker.close()
+    p50, p99 = (float(np.percentile(idle, share)) for share in (50, 99))
+    busy_p50, busy_p99 = (float(np.percentile(painting, share)) for share in (50, 99))
+    return FrameTimes(p50, p99, busy_p50, busy_p99)
+
+
+def random_painter(mode: PlateMode, device: str, sizes: DiffusionSizes) -> DiffusionPainter:
+    """The program's painter on random networks; a LoRA is left out, since merged it costs nothing."""
+    import torch
+
+    torch.manual_seed(0)
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32 if device == "cpu" else torch.float16)
+    try:
+        with torch.device(device):  # a billion random numbers take a GPU no time
+            base, controlnet = random_base(sizes), random_controlnet(sizes)
+            decoder = random_tiny_autoencoder(sizes) if mode == "fastest" else None
+    finally:
+        torch.set_default_dtype(usual)
+    return assembled(base, controlnet, PainterSettings(mode=mode, device=device), decoder=decoder)
+
+
+def matrix_rate(device: str) -> float:
+    """Floating-point operations a second in a large matrix product, in half precision on a GPU."""
+    import torch
+
+    side, kind = (8192, torch.float16) if device.startswith("cuda") else (1024, torch.float32)
+    left, right = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
+
+    def product() -> None:
+        left @ right
+
+    product()
+    took_s = min(_timed(device, product) for _ in range(ROUNDS))
+    return 2 * side**3 / took_s
+
+
+def counted_flops(work: Callable[[], object]) -> int:
+    """The floating-point operations of matrix products, convolutions and attention in what ``work`` does."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def facts(times: list[PlateTime], frames: FrameTimes) -> Mapping[str, object]:
+    """All of it, for JSON."""
+    return {"plates": [{**asdict(time), "ratio": time.ratio} for time in times], "frames": asdict(frames)}
+
+
+def run_plates(device: str, console: Console, frames_device: str) -> Mapping[str, object]:
+    """Measure everything at full size and print it."""
+    from streamer.bench.random_diffusion import FULL
+    from streamer.segmentation import open_segmenter
+
+    times = measure_plates(device, FULL, console.print)
+    segmenter = open_segmenter(device=frames_device)
+    try:
+        frames = measure_frames(segmenter.segment, device, FULL)
+    finally:
+        segmenter.close()
+    console.print(
+        f"a frame's matte, p99: {frames.idle_p99_ms:.1f} ms at rest, {frames.painting_p99_ms:.1f} ms while painting"
+    )
+    return facts(times, frames)
+
+
+def _plate(maker: PlateMaker) -> Image:
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (FRAME.height, FRAME.width, 3), np.uint8)
+    alpha = np.zeros((FRAME.height, FRAME.width), np.float32)
+    alpha[200:, 450:830] = 1
+    keyframe = Keyframe(Frame(image, 0, 0.0, 0.0), alpha)
+    return maker.generate(keyframe, "a sunlit library", 1, should_stop=lambda: False).image
+
+
+def _paint_until(maker: PlateMaker, enough: threading.Event) -> None:
+    while not enough.is_set():
+        _plate(maker)
+
+
+def _timed(device: str, work: Callable[[], object]) -> float:
+    _wait_for(device)
+    begun_at_s = time.perf_counter()
+    work()
+    _wait_for(device)
+    return time.perf_counter() - begun_at_s
+
+
+def _wait_for(device: str) -> None:
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def _reset_memory(device: str) -> None:
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _memory_gb(device: str) -> float | None:
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    return float(torch.cuda.max_memory_allocated(device)) / 1e9
