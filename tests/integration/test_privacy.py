@@ -26,8 +26,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from streamer.backgrounds.generated import GeneratedBackground, Scene
+from streamer.backgrounds.plate_orders import PlatesInBackground
+from streamer.backgrounds.still import StillBackground, solid
 from streamer.controls import Controls
-from streamer.frames import Alpha, Frame, Image, Size
+from streamer.errors import GenerationCancelled
+from streamer.frames import Alpha, Frame, Image, Keyframe, Plate, Size
 from streamer.pipeline import Pipeline
 from streamer.rendering import Renderer, Write
 from streamer.stats import Stats
@@ -295,3 +299,47 @@ def test_the_room_of_these_tests_would_be_noticed() -> None:
         assert_nothing_of_the_room(secret_image())
     with pytest.raises(AssertionError):
         assert_room_only_where(left_half(secret_image()), secret_image())
+
+
+class DarkPlates:
+    """A generator whose plates are dark; each prompt says what happens to it."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+
+    def generate(self, keyframe: Keyframe, prompt: str, seed: int, *, should_stop: Callable[[], bool]) -> Plate:
+        self.begun.set()
+        while prompt == "wait" and not self.go_on.wait(0.005):
+            if should_stop():
+                raise GenerationCancelled("not wanted")
+        if prompt == "fail":
+            raise RuntimeError("CUDA error: an illegal memory access")
+        return Plate(np.full((6, 8, 3), 90, np.uint8), prompt, seed, keyframe.frame.index, 0.0)
+
+    def close(self) -> None:
+        self.go_on.set()
+
+
+@pytest.mark.parametrize("prompts", [("wait",), ("fail",), ("good",), ("good", "fail", "wait", "good")])
+def test_painted_background_shows_nothing_of_the_room_before_between_and_after_its_plates(
+    prompts: tuple[str, ...],
+) -> None:
+    generator, stats = DarkPlates(), Stats()
+    prompt_of = {index: prompts[min(index // 10, len(prompts) - 1)] for index in range(60)}
+    painted = GeneratedBackground(
+        PlatesInBackground(generator, stats),
+        lambda pts_s: Scene(prompt_of[round(pts_s * 25)], 1),
+        StillBackground(solid((10, 20, 30))),
+    )
+    broken = {index: BROKEN["all_nan"] for index in range(5, 60, 7)}
+    renderer = Renderer(ScriptedSegmenter(broken), [painted], Controls(), stats)
+    for index in range(60):
+        rendered = renderer.render(make_frame(index)).image
+        if index in broken:
+            assert_nothing_of_the_room(rendered)
+        assert_room_only_where(left_half(rendered), rendered)
+        if index == 0 or prompt_of[index] != prompt_of[index - 1]:
+            wait(generator.begun)
+            generator.begun.clear()
+    renderer.close()
