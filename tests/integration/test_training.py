@@ -134,3 +134,41 @@ def test_shipped_graphs_say_nothing_of_the_machine_that_made_them():
     assert graphs
     for path in graphs:
         assert b"site-packages" not in path.read_bytes()
+
+
+def test_resumed_run_ends_where_one_that_never_stopped_does(tmp_path, one_torch_thread):
+    """On the same samples: weights, averaged weights, optimiser and learning rate all go on from the checkpoint."""
+    import torch
+
+    from models.train import Run
+    from models.training_config import TrainConfig
+
+    config = TrainConfig.model_validate(CONFIG | {"warmup_steps": 4, "steps": 6, "cooldown_share": 0.5})
+    rng = np.random.default_rng(0)
+    batches = [
+        (
+            torch.from_numpy(rng.integers(0, 255, (2, 64, 64, 3), np.uint8)),
+            torch.from_numpy(rng.integers(0, 255, (2, 64, 64), np.uint8)),
+            torch.full((2, 64, 64), 255, dtype=torch.uint8),
+        )
+        for _ in range(6)
+    ]
+
+    def go_on(run, until):
+        while run.step < until:
+            run.update(batches[run.step], run.step / 6)
+
+    for name in ("whole", "parts"):
+        (tmp_path / name).mkdir()
+    whole = Run(config, tmp_path / "whole", torch.device("cpu"), None)
+    go_on(whole, 6)
+    begun = Run(config, tmp_path / "parts", torch.device("cpu"), None)
+    go_on(begun, 3)
+    begun.save()
+    resumed = Run(config, tmp_path / "parts", torch.device("cpu"), None)
+    resumed.resume(tmp_path / "parts" / "last.pt")
+    go_on(resumed, 6)
+    for one, other in ((whole.network, resumed.network), (whole.average, resumed.average)):
+        for name, tensor in one.state_dict().items():
+            assert torch.allclose(tensor.float(), other.state_dict()[name].float(), atol=1e-6), name
+    assert not torch.allclose(whole.network.final_conv.weight, begun.network.final_conv.weight)
