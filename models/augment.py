@@ -76,7 +76,7 @@ class Composer:
     def _composite(self, rng: np.random.Generator, width: int, height: int, *, empty: bool) -> Sample:
         image = background(rng, _pick(rng, self._backgrounds), width, height)
         alpha = np.zeros((height, width), np.uint8)
-        if rng.random() < (0.3 if empty else 0.08):
+        if rng.random() < (0.4 if empty else 0.1):
             image = curtain(rng, image)
         if rng.random() < 0.45:
             clutter(rng, image, _pick(rng, self._backgrounds))

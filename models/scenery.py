@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.datasets import CutOut, Picture
 
@@ -42,10 +43,32 @@ def curtain(rng: np.random.Generator, image: Picture) -> Picture:
     pattern = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 6.0)).astype(np.float32)
     own = rng.uniform(0, 0.6)
     cloth = ((1 - own) * cloth + own * pattern) * light[..., None]
+    if rng.random() < 0.4:
+        cloth = _as_foil(rng, cloth)
     left, right = (0, width) if rng.random() < 0.6 else sorted(rng.integers(0, width + 1, 2))
     hung = image.copy()
     hung[:, left:right] = cloth[:, left:right].clip(0, 255).astype(np.uint8)
     return hung
+
+
+def _as_foil(rng: np.random.Generator, cloth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The cloth as crinkled foil: reflections in upright streaks, two colours, a glaring line across the folds."""
+    height, width = cloth.shape[:2]
+
+    def streaks(long: float) -> NDArray[np.float32]:
+        noise = rng.normal(0, 1, (height, width)).astype(np.float32)
+        noise = cv2.GaussianBlur(noise, (0, 0), sigmaX=rng.uniform(0.8, 3.0), sigmaY=long)
+        return np.asarray(noise / max(float(noise.std()), 1e-6), np.float32)
+
+    tint = np.array([1.0, rng.uniform(0.6, 1.0), rng.uniform(0.2, 1.0)], np.float32) * rng.uniform(80, 230)
+    share = np.clip(0.3 + 0.4 * streaks(rng.uniform(8, 30)), 0, 1)[..., None]
+    foil = cloth * (1 - share) + tint * share + rng.uniform(15, 45) * streaks(rng.uniform(1.5, 8))[..., None]
+    if rng.random() < 0.5:
+        x = np.arange(0, width + 8, 8)
+        y = height * rng.uniform(0, 0.4) + rng.normal(0, 0.05 * height, len(x)).cumsum() * 0.5
+        line = np.stack((x, y), axis=1).astype(np.int32)
+        cv2.polylines(foil, [line], False, (255, 240, 200), int(rng.integers(1, 5)), lineType=cv2.LINE_AA)
+    return np.asarray(foil, np.float32)
 
 
 def clutter(rng: np.random.Generator, image: Picture, texture: Picture) -> None:
