@@ -139,8 +139,12 @@ class GeneratedBackground:
         motion = _chained(view.motion, self._earlier_motion)
         if np.array_equal(motion, _still()):
             return self._full
-        to_pixels = motion * (1, 1, size.width)
-        return cv2.warpAffine(self._full, to_pixels, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        linear, shift = motion[:, :2], motion[:, 2] * size.width
+        half_px = np.array(
+            [0.5, 0.5], np.float32
+        )  # motion counts from the picture's corner, OpenCV from a pixel's centre
+        in_pixels = np.column_stack((linear, shift + linear @ half_px - half_px))
+        return cv2.warpAffine(self._full, in_pixels, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
     def _faded(self, image: Image, now_s: float) -> Image:
         """On the way from what was shown when the plate came to the plate."""

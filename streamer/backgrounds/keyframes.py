@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Literal, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,12 +24,10 @@ JUDGE_S = 0.2
 """How often a quiet room is compared in full."""
 DARK, BRIGHT = 16, 245
 """Levels outside which a pixel tells nothing of the gain."""
-LEAST_MEASURED_PX = 40
+LEAST_MEASURED = 40
 """Pixels of about a thousand that must tell of the gain."""
 LEAST_SHARED = 0.05
 """Share of the picture that must be left to compare when the camera has moved; with less it looks elsewhere."""
-OTHER = 48
-"""A pixel's difference, in levels, is counted up to this: somebody without a matte who walks by is no cut."""
 RUNAWAY, LOST_S = 0.25, 1.0
 """Movement, as a share of the width, and time without a match, after which no rest is waited for."""
 GAIN_S, GAIN_DEAD_ZONE, GAIN_REACHED = 0.25, 0.02, 0.0025
@@ -44,8 +41,12 @@ LIGHT_DRIFT = 0.1
 class KeyframePolicy:
     """From which changes on a new plate is painted. Smaller ones only move and brighten the one that stands."""
 
-    cut: float = 15.0
-    """Mean difference in levels of 0..255, gain and white balance allowed for, from which it is another room."""
+    cut: float = 14.0
+    """Median difference in levels of 0..255, gain and white balance allowed for, from which it is another room.
+
+    Of 11,175 pairs of photographed rooms one in two thousand differ by less, half of them by 48 and more. One room
+    under another exposure, its white wall blown out, differed from itself by 11.
+    """
     light: float = 0.35
     """Absolute log gain from which the room counts as lit differently."""
     shift: float = 0.03
@@ -110,7 +111,7 @@ class RoomWatch:
         """
         now = make_small(image, alpha)
         comparison = self._comparison
-        if comparison is None or comparison.key.colours.shape != now.colours.shape:
+        if comparison is None or comparison.key.coarse.shape != now.coarse.shape:
             return View("first", 1.0, None)
         policy = self._policy
         if comparison.key.room.mean() < policy.min_room <= now.room.mean():
@@ -131,7 +132,7 @@ class _Comparison:
         self._stance = Stance(key.room.shape[0] / key.room.shape[1], kept_s)
         self._light = _Light(policy.settle_s, kept_s)
         self._is_lost = False
-        self._judged_s = kept_s
+        self._judged_s = self._anchored_s = kept_s
         self._since_s: dict[Reason, float] = {}
 
     def look(self, now: SmallFrame, pts_s: float) -> View:
@@ -161,7 +162,8 @@ class _Comparison:
         else:
             self._seen = seen
             self._stance.take(pose, pts_s)
-        self._anchor = Anchor(now)
+        if stirs or pts_s - self._anchored_s >= JUDGE_S:  # a fresh one every frame would not see slow movement
+            self._anchor, self._anchored_s = Anchor(now), pts_s
         self._judged_s = pts_s
 
     def _due(self, pts_s: float) -> Reason | None:
@@ -223,18 +225,22 @@ class _Light:
 
 def _brightness(now: SmallFrame, then: SmallFrame) -> float | None:
     """Median gain of the room; None where it is too dark, or too bright, to tell."""
+    now_grey, then_grey = now.grey[::2, ::2], then.grey[::2, ::2]
     told = (now.sparse_room & then.sparse_room) > 0
-    told &= (np.minimum(now.sparse, then.sparse) > DARK) & (np.maximum(now.sparse, then.sparse) < BRIGHT)
-    ratios = np.sort(now.sparse[told] / then.sparse[told])
-    return float(ratios[ratios.size // 2]) if ratios.size >= LEAST_MEASURED_PX else None
+    told &= (np.minimum(now_grey, then_grey) > DARK) & (np.maximum(now_grey, then_grey) < BRIGHT)
+    ratios = np.sort(now_grey[told] / then_grey[told])
+    return float(ratios[ratios.size // 2]) if ratios.size >= LEAST_MEASURED else None
 
 
 def _difference(now: SmallFrame, then: SmallFrame) -> float:
-    """Mean difference of the room in levels, after each colour's gain; endless where too little is seen of both."""
-    shared = now.room & then.room
+    """Median difference of the room in levels, after each colour's gain; endless where too little is seen of both.
+
+    Medians, so that somebody without a matte who walks by is no other room.
+    """
+    shared = (now.sparse_room & then.sparse_room) > 0
     if shared.mean() < LEAST_SHARED:
         return math.inf
-    means = [np.array(cv2.mean(frame.colours, mask=shared)[:3]) for frame in (now, then)]
-    gains = (means[0] + 1) / (means[1] + 1)
-    apart = cv2.absdiff(now.colours, cv2.multiply(then.colours, (*gains, 0)))
-    return float(np.mean(cv2.mean(np.minimum(apart, OTHER), mask=shared)[:3]))
+    now_colours = now.coarse[::2, ::2][shared].astype(np.float32)
+    then_colours = then.coarse[::2, ::2][shared].astype(np.float32)
+    gains = np.median((now_colours + 1) / (then_colours + 1), axis=0)
+    return float(np.median(np.abs(now_colours - then_colours * gains).mean(axis=1)))
