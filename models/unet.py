@@ -1,9 +1,9 @@
 """The U-Net that finds the person: one network, whose sizes are those of ``unet_config.py``.
 
 After Ronneberger et al., "U-Net" (arXiv 1505.04597). ``CLASSIC`` is the plain network of the well-known recipe (31 M
-parameters, two classes, no normalisation). ``COMPACT`` works at half resolution, adds batch normalisation and a
-picture-wide context, and returns one logit a pixel. ``LIGHT`` does so with depthwise separable convolutions
-(MobileNets, arXiv 1704.04861) and residuals (arXiv 1512.03385), for slow processors.
+parameters, two classes, no normalisation). ``ACCURATE`` works at half resolution, adds batch normalisation and a
+picture-wide context, and returns one logit a pixel. ``COMPACT`` does so with depthwise separable convolutions
+(MobileNets, arXiv 1704.04861) and residuals (arXiv 1512.03385), for real time on a CPU.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def separable_block(inputs: int, outputs: int, depth: int, kernel: int = 3) -> n
 
 
 class Stem(nn.Module):
-    """The first level of a light network: one full convolution that halves the picture, then separable ones."""
+    """The first level of a separable network: one full convolution that halves the picture, then separable ones."""
 
     def __init__(self, outputs: int, depth: int, kernel: int) -> None:
         super().__init__()
@@ -90,8 +90,8 @@ class Decoder(nn.Module):
         return joined
 
 
-class LightDecoder(nn.Module):
-    """One level on the way up in a light network: narrow, double the size, add the skip connection, convolve."""
+class SeparableDecoder(nn.Module):
+    """One level on the way up in a separable network: narrow, double the size, add the skip connection, convolve."""
 
     def __init__(self, inputs: int, outputs: int, depth: int) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class UNet(nn.Module):
         inputs = deepest
         for level, width in enumerate(reversed(widths), start=1):
             if config.depths:
-                decoder: nn.Module = LightDecoder(inputs, width, max(1, config.depths[-1 - level] - 1))
+                decoder: nn.Module = SeparableDecoder(inputs, width, max(1, config.depths[-1 - level] - 1))
             else:
                 decoder = Decoder(inputs, width, norm=config.norm)
             self.add_module(f"dec{level}", decoder)

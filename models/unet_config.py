@@ -20,9 +20,9 @@ class UNetConfig:
     context: bool = False
     """Add the mean over the picture at the bottleneck: is there a person at all, and how large?"""
     depths: tuple[int, ...] = ()
-    """Empty: two plain 3x3 convolutions a level. Else a light network: separable convolutions of each level."""
+    """Empty: two plain 3x3 convolutions a level. Else how many depthwise separable convolutions each level has."""
     kernels: tuple[int, ...] = ()
-    """Of a light network: the side of each level's depthwise kernels on the way down; on the way up it is 3."""
+    """Of a separable network: the side of each level's depthwise kernels on the way down; on the way up it is 3."""
     input_area_px: int = 256 * 256
     """About how many pixels a picture is scaled to before it enters, at its own aspect ratio."""
 
@@ -34,13 +34,10 @@ class UNetConfig:
 
 CLASSIC = UNetConfig()
 COMPACT = UNetConfig(
-    channels=(16, 32, 64, 96, 160), classes=1, norm=True, stem=2, context=True, input_area_px=192 * 320
-)
-LIGHT = UNetConfig(
     channels=(16, 32, 64, 128, 256), classes=1, norm=True, stem=2, context=True, depths=(1, 2, 2, 3, 3),
     kernels=(3, 3, 3, 5, 5), input_area_px=192 * 320,
 )  # fmt: skip
 ACCURATE = UNetConfig(
     channels=(32, 64, 128, 256, 384), classes=1, norm=True, stem=2, context=True, input_area_px=288 * 512
 )
-CONFIGS = {"classic": CLASSIC, "compact": COMPACT, "light": LIGHT, "accurate": ACCURATE}
+CONFIGS = {"classic": CLASSIC, "compact": COMPACT, "accurate": ACCURATE}

@@ -139,9 +139,9 @@ class StreamConfig(BaseModel):
     camera_fourcc: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{4}$")] = None
     """Picture format to ask the camera for: MJPG, YUYV..."""
 
-    model: Literal["compact", "light", "classic"] = "compact"
-    """Network that finds the person: compact runs in real time on a CPU; light takes a fifth of its time, for slow
-    ones, and loses more people; classic has 31 million parameters and needs a file of weights."""
+    model: Literal["compact", "classic"] = "compact"
+    """Network that finds the person: compact runs in real time on a CPU; classic has 31 million parameters and needs a
+    file of weights."""
     segmenter: Annotated[str, Field(pattern=r"^unet$|^onnx:.+$")] = "unet"
     """What finds the person: unet, the program's own network, or onnx:FILE, another one; a YAML file of the same name
     beside it says how to feed it."""

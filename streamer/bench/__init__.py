@@ -141,7 +141,6 @@ def _stream_settings(settings: BenchSettings) -> dict[str, object]:
     weights = None if settings.weights is None else str(settings.weights)
     return {
         "device": "cpu",
-        "model": settings.model,
         "runtime": settings.runtime,
         "weights": weights,
         "log_level": "error",

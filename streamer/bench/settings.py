@@ -35,8 +35,6 @@ class BenchSettings:
     """Leave the peer out."""
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed."""
-    model: Literal["compact", "light"] = "compact"
-    """Network that finds the person."""
     weights: Path | None = None
     """Weights of the network. Not given: the ones that come with the program."""
     memory: bool = False

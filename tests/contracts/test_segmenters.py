@@ -60,7 +60,7 @@ def test_the_person_is_found_and_the_empty_room_stays_empty(open_one: Callable[[
     assert segmenter.segment(np.full((180, 320, 3), 128, np.uint8)).mean() < 0.01
 
 
-@pytest.mark.parametrize("model", ["compact", "light"])
+@pytest.mark.parametrize("model", ["compact"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_all_runtimes_agree(runtime: str, size: Size, model: str) -> None:
     network = load_network(model)

@@ -207,7 +207,7 @@ def test_live_stand_in_shows_until_the_first_plate_comes_from_its_own_process(se
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the clips beside the repository")
 @pytest.mark.parametrize("clip", ["desk_1080p30.mp4", "people_enter_empty_room_768x432_10fps.mp4"])
 def test_real_clips_are_painted(settings, clip):
-    changes = {"input": str(CLIPS / clip), "camera_fps": None, "weights": None, "model": "light", "end": 0.3}
+    changes = {"input": str(CLIPS / clip), "camera_fps": None, "weights": None, "end": 0.3}
     frames = run(config_of(settings | changes, prompt="a beach"))
     assert len(frames) == {"d": 9, "p": 3}[clip[0]]
     corner = [frame[:40, :40].astype(int) for frame in frames]

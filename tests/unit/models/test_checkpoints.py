@@ -102,11 +102,11 @@ def test_weights_of_another_width_name_both_shapes(tmp_path, small_classic):
 def test_missing_file_and_unknown_model_are_explained(tmp_path):
     with pytest.raises(CheckpointError, match="does not exist: check --weights"):
         load_network("compact", tmp_path / "none.safetensors")
-    with pytest.raises(CheckpointError, match="choose one of accurate, classic, compact, light"):
+    with pytest.raises(CheckpointError, match="choose one of accurate, classic, compact"):
         load_network("huge")
 
 
-@pytest.mark.parametrize("model", ["compact", "light"])
+@pytest.mark.parametrize("model", ["compact"])
 def test_shipped_weights_load_and_a_flipped_byte_is_noticed(tmp_path, monkeypatch, model):
     shipped = checkpoints.WEIGHTS_FOLDER / f"{model}.safetensors"
     assert load_network(model).config == load_config(model) == CONFIGS[model]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from models.unet import UNet
-from models.unet_config import ACCURATE, CLASSIC, COMPACT, LIGHT, UNetConfig
+from models.unet_config import ACCURATE, CLASSIC, COMPACT, UNetConfig
 
 TINY = UNetConfig(channels=(4, 8, 16), classes=1, norm=True, stem=2, context=True, input_area_px=64 * 64)
 
@@ -17,7 +17,7 @@ def test_classic_is_the_recipes_network():
     assert network.state_dict()["final_conv.weight"].shape == (2, 64, 1, 1)
 
 
-@pytest.mark.parametrize("config", [COMPACT, LIGHT, TINY, UNetConfig(channels=(4, 8, 8))])
+@pytest.mark.parametrize("config", [COMPACT, TINY, UNetConfig(channels=(4, 8, 8))])
 def test_alpha_has_the_pictures_size_and_lies_between_zero_and_one(config):
     network = UNet(config).eval()
     step = config.multiple_px
@@ -29,7 +29,6 @@ def test_alpha_has_the_pictures_size_and_lies_between_zero_and_one(config):
 
 
 def test_networks_fit_in_the_shipped_sizes():
-    assert 4 * sum(parameter.numel() for parameter in UNet(LIGHT).parameters()) < 2e6
     assert 4 * sum(parameter.numel() for parameter in UNet(COMPACT).parameters()) < 8e6
     assert 2 * sum(parameter.numel() for parameter in UNet(ACCURATE).parameters()) < 16e6, "in half precision"
 
