@@ -103,9 +103,11 @@ class StreamConfig(BaseModel):
     controlnet: Annotated[str, Field(min_length=1)] = "lllyasviel/control_v11p_sd15_inpaint"
     """The ControlNet for inpainting: its name on the hub, or a folder."""
     second_controlnet: Annotated[str | None, Field(min_length=1)] = None
-    """Another ControlNet, which is shown the picture's outlines or the picture: its name on the hub, or a folder."""
-    second_hint: Literal["edges", "tile"] = "edges"
-    """What the second ControlNet is shown: edges (outlines) or tile (the picture itself)."""
+    """Another ControlNet, which is shown what second_hint says: its name on the hub, or a folder."""
+    second_hint: Literal["edges", "tile", "depth"] = "edges"
+    """What the second ControlNet is shown: edges (outlines), tile (the picture itself) or depth (what is how far)."""
+    depth_model: Annotated[str, Field(min_length=1)] = "depth-anything/Depth-Anything-V2-Small-hf"
+    """The model that estimates depth for second_hint depth: its name on the hub, or a folder."""
     lora: Texts = ()
     """LoRA files (.safetensors) to paint with, for a style."""
     model_dir: Path | None = None

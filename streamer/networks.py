@@ -21,7 +21,7 @@ from streamer.stats import Stats
 
 if TYPE_CHECKING:
     from streamer.backgrounds.generated import GeneratedBackground
-    from streamer.backgrounds.inpaint import PainterFiles
+    from streamer.backgrounds.inpaint_loading import PainterFiles
     from streamer.segmentation.predictor import NetworkSegmenter
 
 
@@ -96,7 +96,8 @@ def open_generator(config: StreamConfig) -> PlateGenerator:
     Raises:
         StreamerError: as of ``load_painter`` and ``open_matte``.
     """
-    from streamer.backgrounds.inpaint import PainterSettings, load_painter
+    from streamer.backgrounds.inpaint import PainterSettings
+    from streamer.backgrounds.inpaint_loading import load_painter
     from streamer.backgrounds.plates import PlateMaker, Recipe
 
     settings = PainterSettings(
@@ -190,8 +191,8 @@ def _what_decides(config: StreamConfig) -> dict[str, object]:
     """All that a plate depends on beside keyframe, prompt and seed."""
     names = (
         "negative_prompt", "plate_mode", "fit", "room_strength", "steps", "guidance", "control_scale", "plate_size",
-        "sd_model", "controlnet", "second_controlnet", "second_hint", "lora", "allow_people", "safety_checker",
-        "model", "segmenter",
+        "sd_model", "controlnet", "second_controlnet", "second_hint", "depth_model", "lora", "allow_people",
+        "safety_checker", "model", "segmenter",
     )  # fmt: skip
     decides: dict[str, object] = {name: getattr(config, name) for name in names}
     decides["weights"] = str(config.weights)
@@ -220,6 +221,8 @@ def _model_files(config: StreamConfig) -> dict[str, hub.ModelFiles]:
     }
     if config.second_controlnet is not None:
         found["second_controlnet"] = hub.controlnet_files(config.second_controlnet)
+        if config.second_hint == "depth":
+            found["depth"] = hub.depth_files(config.depth_model)
     if config.plate_mode == "fast":
         found["lora"] = hub.lora_files(hub.HYPER_SD, hub.HYPER_SD_FILE)
     if config.plate_mode == "fastest":
@@ -229,7 +232,7 @@ def _model_files(config: StreamConfig) -> dict[str, hub.ModelFiles]:
 
 
 def _painter_files(config: StreamConfig) -> PainterFiles:
-    from streamer.backgrounds.inpaint import PainterFiles
+    from streamer.backgrounds.inpaint_loading import PainterFiles
 
     folders: dict[str, Path] = {}
     for part, files in _model_files(config).items():
@@ -245,4 +248,5 @@ def _painter_files(config: StreamConfig) -> PainterFiles:
         styles=tuple(Path(path).expanduser() for path in config.lora),
         decoder=folders.get("decoder"),
         second_controlnet=folders.get("second_controlnet"),
+        depth=folders.get("depth"),
     )

@@ -63,6 +63,23 @@ def write_lora(file: Path, *, seed: int = 3) -> Path:
     return file
 
 
+def write_depth(folder: Path, *, seed: int = 4) -> Path:
+    """A Depth Anything."""
+    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
+
+    torch.manual_seed(seed)
+    backbone = Dinov2Config(
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, image_size=56, patch_size=14,
+        out_features=["stage1", "stage2", "stage3", "stage4"], reshape_hidden_states=False,
+    )  # fmt: skip
+    config = DepthAnythingConfig(
+        backbone_config=backbone, reassemble_hidden_size=16, neck_hidden_sizes=[4, 8, 8, 8], fusion_hidden_size=8,
+        head_hidden_size=8, patch_size=14,
+    )  # fmt: skip
+    DepthAnythingForDepthEstimation(config).save_pretrained(folder)
+    return folder
+
+
 def age(base: Path) -> None:
     """Turn a pipeline's folder into the layout that the hub still serves, written by much older libraries."""
     weights = base / "text_encoder" / "model.safetensors"

@@ -32,6 +32,7 @@ HYPER_SD_FILE = "Hyper-SD15-8steps-CFG-lora.safetensors"
 LCM_LORA = "latent-consistency/lcm-lora-sdv1-5"
 LCM_LORA_FILE = "pytorch_lora_weights.safetensors"
 TAESD = "madebyollin/taesd"
+DEPTH = "depth-anything/Depth-Anything-V2-Small-hf"
 
 LICENCE_NOTE = (
     "Stable Diffusion 1.5 comes under the CreativeML OpenRAIL-M licence, whose use restrictions pass on to you and to "
@@ -125,6 +126,11 @@ def lora_files(repo: str, name: str) -> ModelFiles:
 def autoencoder_files(repo: str = TAESD) -> ModelFiles:
     """A small autoencoder, which is published in full precision only."""
     return ModelFiles(repo, ("config.json", "diffusion_pytorch_model.safetensors"))
+
+
+def depth_files(repo: str = DEPTH) -> ModelFiles:
+    """A model that estimates depth, which is published in full precision."""
+    return ModelFiles(repo, ("config.json", "model.safetensors"))
 
 
 def pack(name: Pack, *, safety_checker: bool = False) -> tuple[ModelFiles, ...]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streamer.backgrounds.inpaint import PACES, DiffusionPainter, PainterSettings, PlateMode, assembled
+from streamer.backgrounds.inpaint import PACES, DiffusionPainter, PainterSettings, PlateMode
+from streamer.backgrounds.inpaint_loading import assembled
 from streamer.backgrounds.plates import PlateMaker, Recipe
 from streamer.bench.random_diffusion import DiffusionSizes, random_base, random_controlnet, random_tiny_autoencoder
 from streamer.frames import Frame, Image, Keyframe, Size

@@ -7,7 +7,8 @@ pytest.importorskip("diffusers")
 
 from tiny_diffusion import write_base, write_controlnet
 
-from streamer.backgrounds.inpaint import PainterFiles, PainterSettings, load_painter
+from streamer.backgrounds.inpaint import PainterSettings
+from streamer.backgrounds.inpaint_loading import PainterFiles, load_painter
 from streamer.backgrounds.plates import PaintOrder
 from streamer.errors import GenerationCancelled
 

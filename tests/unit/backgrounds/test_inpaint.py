@@ -4,9 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny_diffusion import age, write_base, write_controlnet, write_lora, write_tiny_autoencoder
+from tiny_diffusion import age, write_base, write_controlnet, write_depth, write_lora, write_tiny_autoencoder
 
-from streamer.backgrounds.inpaint import PainterFiles, PainterSettings, load_painter, outlines
+from streamer.backgrounds.depth import DepthEstimator
+from streamer.backgrounds.inpaint import PainterSettings, outlines
+from streamer.backgrounds.inpaint_loading import PainterFiles, load_painter
 from streamer.backgrounds.plates import OutOfMemory, PaintOrder, PlateMaker, Recipe
 from streamer.errors import GenerationCancelled, GenerationError, WeightsError
 from streamer.frames import Frame, Keyframe, Size
@@ -173,6 +175,25 @@ def test_second_controlnet_hears_the_outlines_of_the_picture(weights, files):
     both = PainterFiles(files.base, files.controlnet, second_controlnet=second)
     edges, tile = (load_painter(both, PainterSettings(steps=2, hint=hint)) for hint in ("edges", "tile"))
     assert difference(paint(edges), paint(tile)) > 0.2
+
+
+def test_second_controlnet_hears_how_far_things_are(weights, files):
+    second, depth = write_controlnet(weights / "second", seed=9), write_depth(weights / "depth")
+    both = PainterFiles(files.base, files.controlnet, second_controlnet=second, depth=depth)
+    tile, deep = (load_painter(both, PainterSettings(steps=2, hint=hint)) for hint in ("tile", "depth"))
+    assert difference(paint(tile), paint(deep)) > 0.2
+    assert np.array_equal(paint(deep), paint(deep))
+
+
+@pytest.mark.parametrize("size", [(128, 64), (64, 128), (70, 70)])
+def test_depth_has_the_pictures_size_and_all_levels(weights, size):
+    width, height = size
+    estimator = DepthEstimator(write_depth(weights / "depth"), "cpu")
+    depth = estimator.depth(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+    assert depth.shape == (height, width, 3)
+    assert (depth[..., 0] == depth[..., 1]).all()
+    assert depth.min() < 20
+    assert depth.max() > 235
 
 
 def test_outlines_are_white_lines_on_black():
