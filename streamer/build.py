@@ -99,6 +99,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             on_stall=renderer.safe_image,
             on_written=on_written,
             should_stop=controls.stop_requested,
+            on_stop=controls.request_stop,  # what waits for these controls alone hears of Ctrl-C, too
         )
         yield Stream(source.info, outputs, pipeline, opened_sinks, segmenter)
 
@@ -120,7 +121,8 @@ def check(config: StreamConfig) -> None:
     if network is not None and not network.is_file():
         raise WeightsError(f"segmenter {network} does not exist; check --segmenter onnx:FILE")
     check_outputs(config.output, config)
-    networks.check_painter(config)
+    if config.write == "composite":
+        networks.check_painter(config)
     if config.stats is not None:
         _check_folder(config.stats, str(config.stats))
 

@@ -213,6 +213,10 @@ class StreamConfig(BaseModel):
             raise ValueError("background transparent cannot take turns with others: an output is transparent or not")
         if self.is_painted and "transparent" in self.background:
             raise ValueError("background transparent and a prompt exclude each other: leave one out")
+        if self.is_painted and self.fit == "room" and (self.people != "all" or self.edge_shift < 0):
+            raise ValueError(
+                "fit room takes what the matte leaves out into the painting: leave people and edge_shift out"
+            )
         if self.prompt and self.cues is not None:
             raise ValueError("prompt and cues exclude each other: the cue file holds the prompts")
         if any(not text.strip() for text in self.prompt):

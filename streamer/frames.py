@@ -77,6 +77,8 @@ class Plate:
     """How long it took; 0 from the cache."""
     how: str = "painted"
     """``painted``, ``painted again`` (the first one held a person), ``full frame``, ``filled`` or ``cached``."""
+    is_full_size: bool = True
+    """False: painted smaller than wanted, for lack of memory."""
 
 
 def to_tensor(images: Image) -> torch.Tensor:

@@ -32,6 +32,8 @@ class VideoTraits:
     pixel_aspect: Fraction = Fraction(1)
     """Width of a pixel over its height, after the frames were turned upright."""
     color: ColorTags = ColorTags()
+    clock_start_s: float = 0.0
+    """Presentation time at which the container's clock begins; times that people give count from there."""
     start_s: float = 0.0
     """First presentation time asked for (``--start``), on the source's clock; 0 = from the beginning."""
     end_s: float | None = None

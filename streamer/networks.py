@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,8 @@ from streamer.backgrounds import hub
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.cues import read_cues
-from streamer.errors import WeightsError
-from streamer.frames import Size
+from streamer.errors import MissingExtra, WeightsError
+from streamer.frames import Alpha, Image, Size
 from streamer.interfaces import Background, PlateGenerator, SourceInfo
 from streamer.stats import Stats
 
@@ -73,6 +74,12 @@ def check_painter(config: StreamConfig) -> None:
         return
     if config.cues is not None:
         read_cues(config.cues)
+    needed = ["diffusers", "transformers", "accelerate"]
+    if config.lora or config.plate_mode != "quality":
+        needed.append("peft")
+    absent = [name for name in needed if find_spec(name) is None]
+    if absent:
+        raise MissingExtra(f"painted backgrounds need {', '.join(absent)}: {hub.INSTALL}")
     for lora in config.lora:
         if not Path(lora).expanduser().is_file():
             raise WeightsError(f"LoRA {lora} does not exist; check --lora")
@@ -112,11 +119,10 @@ def open_generator(config: StreamConfig) -> PlateGenerator:
         safety_checker=config.safety_checker,
     )
     painter = load_painter(_painter_files(config), settings)
-    find_person = None
+    find_person: Callable[[Image], Alpha] | None = None
+    on_close: Callable[[], None] = painter.close
     if not config.allow_people:
-        # The gate sees single pictures: nothing may be remembered from one plate to the next.
-        alone = config.model_copy(update={"steadiness": 0.0, "clean_plate": "off"})
-        find_person = open_matte(alone).segment
+        find_person, on_close = _open_gate(config)
     width, height = (int(side) for side in config.plate_size.split("x")) if config.plate_size else (0, 0)
     recipe = Recipe(
         negative=config.negative_prompt,
@@ -124,7 +130,20 @@ def open_generator(config: StreamConfig) -> PlateGenerator:
         room_strength=config.room_strength,
         size=Size(width, height) if config.plate_size else None,
     )
-    return PlateMaker(painter, find_person, recipe)
+    return PlateMaker(painter, find_person, recipe, on_close=on_close)
+
+
+def _open_gate(config: StreamConfig) -> tuple[Callable[[Image], Alpha], Callable[[], None]]:
+    """Finds people in plates: the matte's network without the user's wishes for the matte, and without a memory."""
+    plain = {"steadiness": 0.0, "clean_plate": "off", "people": "all"}
+    none = dict.fromkeys(("min_island", "fill_holes", "edge_shift", "feather"), 0)
+    segmenter = open_matte(config.model_copy(update={**plain, **none}))
+
+    def find_person(image: Image) -> Alpha:
+        segmenter.reset()
+        return segmenter.segment(image)
+
+    return find_person, segmenter.close
 
 
 def plate_device(config: StreamConfig) -> str:
@@ -144,25 +163,28 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
     from streamer.backgrounds.keyframes import KeyframePolicy, RoomWatch
     from streamer.backgrounds.plate_orders import PlateOrders, PlatesAtOnce, PlatesInBackground
 
-    prompt_at = prompts_by_time(config, controls)
+    prompt_at = prompts_by_time(config, info, controls)
     orders: PlateOrders
     if info.is_live:
         orders = PlatesInBackground(_remembered(_live_generator(config), config, exactly=False), stats)
     else:
-        orders = PlatesAtOnce(_remembered(open_generator(config), config, exactly=True), stats)
+        generator = _remembered(open_generator(config), config, exactly=True)
+        orders = PlatesAtOnce(generator, stats, should_stop=controls.stop_requested)
     return GeneratedBackground(
         orders,
         lambda pts_s: Scene(prompt_at(pts_s), config.seed),
         _stand_in(config, info),
         watch=RoomWatch(KeyframePolicy(interval_s=config.keyframe_interval)),
         fade_s=config.crossfade_ms / 1000,
+        keeps_room=config.fit == "room",
     )
 
 
-def prompts_by_time(config: StreamConfig, controls: Controls | None = None) -> Callable[[float], str]:
+def prompts_by_time(config: StreamConfig, info: SourceInfo, controls: Controls | None = None) -> Callable[[float], str]:
     """What is to be painted at a presentation time: by the cue file, else the prompt that the controls chose."""
     if config.cues is not None:
-        return read_cues(config.cues).prompt_at
+        sheet, begins_at_s = read_cues(config.cues), info.video.clock_start_s if info.video else 0.0
+        return lambda pts_s: sheet.prompt_at(pts_s - begins_at_s)
     return lambda pts_s: config.prompt[controls.state.prompt if controls is not None else 0]
 
 
@@ -192,10 +214,20 @@ def _what_decides(config: StreamConfig) -> dict[str, object]:
     names = (
         "negative_prompt", "plate_mode", "fit", "room_strength", "steps", "guidance", "control_scale", "plate_size",
         "sd_model", "controlnet", "second_controlnet", "second_hint", "depth_model", "lora", "allow_people",
-        "safety_checker", "model", "segmenter",
+        "safety_checker", "model", "segmenter", "low_memory",
     )  # fmt: skip
     decides: dict[str, object] = {name: getattr(config, name) for name in names}
-    decides["weights"] = str(config.weights)
+    files = _painter_files(config)
+    parts = (
+        files.base,
+        files.controlnet,
+        files.lora,
+        *files.styles,
+        files.decoder,
+        files.second_controlnet,
+        files.depth,
+    )
+    decides["files"] = [_identity(part) for part in (*parts, config.weights)]
     decides["device"] = plate_device(config).partition(":")[0]
     for package in ("torch", "diffusers", "transformers"):
         try:
@@ -203,6 +235,15 @@ def _what_decides(config: StreamConfig) -> dict[str, object]:
         except PackageNotFoundError:  # said when it is needed
             decides[package] = None
     return decides
+
+
+def _identity(path: Path | None) -> list[object]:
+    """What tells a file of weights, or a folder of them, from another one that takes its place."""
+    if path is None:
+        return []
+    files = sorted(path.rglob("*.safetensors")) if path.is_dir() else [path]
+    facts = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return [str(path.resolve()), facts]
 
 
 def _stand_in(config: StreamConfig, info: SourceInfo) -> Background:

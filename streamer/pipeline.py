@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from streamer.channels import Channel, ChannelClosed
-from streamer.errors import SourceError
+from streamer.errors import GenerationCancelled, SourceError
 from streamer.frames import Frame, Image, Size
 from streamer.interfaces import FrameSource, Sink
 from streamer.signals import signals_heeded
@@ -65,6 +65,7 @@ class Pipeline:
             and whenever no frame came for ``stall_after_s``. Called on the output thread.
         on_written: told each frame once all sinks have it; for a progress bar. Called on the output thread.
         should_stop: asked some 30 times a second, beside ``stop()``, whether to end.
+        on_stop: told once when the run is to end early, by whatever sign.
         stall_after_s: after how long without a frame a live source has stalled.
         patience_s: how long a stage may take to leave when everything ends; a later one is left behind.
     """
@@ -81,6 +82,7 @@ class Pipeline:
         on_stall: Callable[[Size], Image] | None = None,
         on_written: Callable[[Frame], None] = lambda frame: None,
         should_stop: Callable[[], bool] = lambda: False,
+        on_stop: Callable[[], None] = lambda: None,
         stall_after_s: float = 1.0,
         patience_s: float = 5.0,
     ) -> None:
@@ -93,6 +95,7 @@ class Pipeline:
         self._on_stall = on_stall
         self._on_written = on_written
         self._should_stop = should_stop
+        self._on_stop = on_stop
         self._stall_after_s = stall_after_s
         self._patience_s = patience_s
         depth = 1 if is_live else FILE_DEPTH
@@ -171,8 +174,8 @@ class Pipeline:
     def _supervise(self, name: str, body: Callable[[], None], channels: Sequence[Channel[Any]]) -> None:
         try:
             body()
-        except ChannelClosed:
-            logger.debug("%s leaves: its neighbour has left", name)
+        except (ChannelClosed, GenerationCancelled):
+            logger.debug("%s leaves: its neighbour has left, or the run ends", name)
         except BaseException as error:  # carried to whoever called run()
             self._failures.append((name, error))
         finally:
@@ -289,6 +292,7 @@ class Pipeline:
             if self._asked == "interrupted":
                 logger.info("finishing what is done; Ctrl-C again gives up")
             self._ending = self._asked
+            self._on_stop()
             self._leave_at_s = time.monotonic() + self._patience_s
             self._frames.close(discard=True)
 

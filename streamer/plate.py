@@ -36,6 +36,7 @@ def paint_one(config: StreamConfig) -> str:
         raise ConfigError(f"streamer plate writes one picture ({' '.join(SUFFIXES)}), not {' '.join(output)}")
     config = config.model_copy(update={"output": output, "steadiness": 0.0, "clean_plate": "off"})
     build.check(config)
+    networks.check_painter(config)
     with closing(sources.open_source(config.input, start_s=config.start)) as source:
         frame = next(itertools.islice(source, 1), None)
         if frame is None:
@@ -43,7 +44,7 @@ def paint_one(config: StreamConfig) -> str:
     with closing(networks.open_matte(config)) as segmenter:
         keyframe = Keyframe(frame, segmenter.segment(frame.image))
     with closing(networks.open_generator(config)) as generator:
-        prompt = networks.prompts_by_time(config)(frame.pts_s)
+        prompt = networks.prompts_by_time(config, source.info)(frame.pts_s)
         plate = generator.generate(keyframe, prompt, config.seed, should_stop=lambda: False)
     sink = PictureSink(Path(output[0]))
     try:

@@ -32,14 +32,16 @@ class GeneratedBackground:
     """Shows the newest plate, warped with the camera and as bright as the room; orders a new one when one is due.
 
     Until the first plate is there, and whenever there is none of use, ``stand_in`` is shown: a picture that holds no
-    pixel of the room. Plates hold no person (see ``plates.py``), so the plate itself is the safe picture.
+    pixel of the room. Plates hold no person (see ``plates.py``), so the plate itself is the safe picture, unless it
+    keeps the room's shapes.
 
     Args:
         orders: makes the plates.
         scene_at: what is to be painted at a presentation time in seconds.
         stand_in: shown before the first plate.
-        watch: says when the room has changed; None = only another scene makes another plate.
+        watch: says when the room has changed.
         fade_s: how long one plate takes to fade into the next, in seconds of presentation time.
+        keeps_room: the plates keep the room's shapes; then the stand-in is the safe picture.
     """
 
     shows_room = False
@@ -50,17 +52,20 @@ class GeneratedBackground:
         scene_at: Callable[[float], Scene],
         stand_in: Background,
         *,
-        watch: RoomWatch | None = None,
+        watch: RoomWatch,
         fade_s: float = 0.4,
+        keeps_room: bool = False,
     ) -> None:
         if stand_in.shows_room:
             raise ValueError("the stand-in of a painted background must not show the room")
         self._orders = orders
         self._scene_at = scene_at
         self._stand_in = stand_in
-        self._watch = watch or RoomWatch()
+        self._watch = watch
         self._fade_s = fade_s
+        self._keeps_room = keeps_room
         self._ordered: Scene | None = None
+        self._under_way: PlateOrder | None = None
         self._retry_at_s: float | None = None
         self._pause_s = RETRY_AFTER_S
         self._plate: Plate | None = None
@@ -87,24 +92,28 @@ class GeneratedBackground:
         if self._shown is not None and self._shown.shape[:2] != frame.image.shape[:2]:
             self._watch.reset()
             self._from = self._shown = None
+        self._take_delivery(now_s)
         view = self._watch.look(frame.image, alpha, now_s)
         scene = self._scene_at(now_s)
         is_retry = self._retry_at_s is not None and now_s >= self._retry_at_s
-        if scene != self._ordered or view.reason is not None or is_retry:
+        # The room's reasons wait for the plate under way: else one that takes long is given up again and again.
+        is_due = view.reason is not None and (self._under_way is None or self._shown is None)
+        if scene != self._ordered or is_due or is_retry:
             # The plate that is still shown belongs to the keyframe before: it keeps what became of it since then.
             self._earlier_motion = _chained(view.motion, self._earlier_motion)
             self._earlier_gain *= view.gain
             view = replace(view, motion=None, gain=1.0)
             self._ordered, self._retry_at_s = scene, None
             self._watch.keep(frame.image, alpha, now_s)
-            self._orders.order(PlateOrder(Keyframe(frame, alpha), scene.prompt, scene.seed))
-        self._take_delivery(now_s)
+            self._under_way = PlateOrder(Keyframe(frame, alpha), scene.prompt, scene.seed)
+            self._orders.order(self._under_way)
+            self._take_delivery(now_s)
         self._shown = self._faded(self._drawn_plate(frame.size, view), now_s)
         return self._shown
 
     def safe_image(self, size: Size) -> Image:
         """The plate, else the stand-in: neither holds a person or the room."""
-        plate = self._plate
+        plate = None if self._keeps_room else self._plate
         return self._stand_in.safe_image(size) if plate is None else _stretched(plate.image, size)
 
     def close(self) -> None:
@@ -114,8 +123,9 @@ class GeneratedBackground:
 
     def _take_delivery(self, now_s: float) -> None:
         delivery = self._orders.delivery()
-        if delivery is None:
+        if delivery is None or delivery.order is not self._under_way:
             return
+        self._under_way = None
         if delivery.plate is None:
             self._retry_at_s = now_s + self._pause_s
             self._pause_s = min(2 * self._pause_s, RETRY_AT_MOST_S)

@@ -68,7 +68,8 @@ class CachedGenerator:
             return Plate(found, prompt, seed, keyframe.frame.index, 0.0, "cached")
         plate = self._generator.generate(keyframe, prompt, seed, should_stop=should_stop)
         about = {"prompt": prompt, "seed": seed, "how": plate.how, "made_in_s": round(plate.made_in_s, 3)}
-        self._cache.put(key, plate.image, about)
+        if plate.is_full_size:
+            self._cache.put(key, plate.image, about)
         return plate
 
     def close(self) -> None:

@@ -97,6 +97,7 @@ class DiffusionPainter:
         self._depth = depth
         self._prompts: OrderedDict[tuple[str, str], tuple[Any, Any]] = OrderedDict()
         self._stream: Any = None
+        self._is_short_of_memory = False
         if settings.device.startswith("cuda"):
             import torch
 
@@ -114,7 +115,10 @@ class DiffusionPainter:
                 raise GenerationCancelled("the plate is not wanted any more")
             return tensors
 
-        with self._on_stream(), torch.inference_mode(), self._errors_named():
+        with self._errors_named(), self._on_stream(), torch.inference_mode():
+            if self._is_short_of_memory:
+                torch.cuda.empty_cache()
+                self._is_short_of_memory = False
             if should_stop():
                 raise GenerationCancelled("the plate is not wanted any more")
             prompt, negative = self._encoded(order.prompt, order.negative)
@@ -196,17 +200,19 @@ class DiffusionPainter:
         """What the libraries raise, as ours; hooks that move networks about are put right first."""
         import torch
 
+        pipeline = self._pipeline
+        if pipeline is None:
+            raise GenerationCancelled("the painter is closed")
         try:
             yield
         except Exception as error:
-            self._pipeline.maybe_free_model_hooks()
+            pipeline.maybe_free_model_hooks()
             if isinstance(error, GenerationError):
                 raise
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             if isinstance(error, torch.OutOfMemoryError) or "out of memory" in reason.lower():
-                if self._stream is not None:
-                    torch.cuda.empty_cache()
-                raise OutOfMemory(reason) from error
+                self._is_short_of_memory = self._stream is not None
+                raise OutOfMemory(reason) from None  # whose traceback would hold on to the memory
             raise GenerationError(f"the plate cannot be painted: {reason}") from error
 
 

@@ -159,6 +159,7 @@ def _placed(pipeline: Any, settings: PainterSettings) -> Any:
     if is_cuda:
         pipeline.unet.to(memory_format=torch.channels_last)
         pipeline.controlnet.to(memory_format=torch.channels_last)
+        torch.cuda.synchronize()  # the painter works on a stream of its own
     if settings.compile:
         pipeline.unet.compile(fullgraph=True)
         pipeline.controlnet.compile(fullgraph=True)

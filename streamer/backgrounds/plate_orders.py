@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from streamer.channels import Latest
-from streamer.errors import GenerationCancelled, GenerationError
+from streamer.errors import GenerationCancelled, GenerationError, StreamerError
 from streamer.frames import Keyframe, Plate
 from streamer.interfaces import PlateGenerator
 from streamer.stats import Stats
@@ -59,29 +60,50 @@ class PlatesAtOnce:
     Args:
         generator: makes the plates; closed with this.
         stats: times ``plate``, counts ``failed_plates``.
+        should_stop: asked between two steps; True = the run ends, give the plate up.
+        patience_s: how long ``close`` waits for the step that is under way.
     """
 
-    def __init__(self, generator: PlateGenerator, stats: Stats) -> None:
+    def __init__(
+        self,
+        generator: PlateGenerator,
+        stats: Stats,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        patience_s: float = 5.0,
+    ) -> None:
         self._generator = generator
         self._stats = stats
+        self._should_stop = should_stop
+        self._patience_s = patience_s
+        self._painting = threading.Lock()
         self._done: Delivery | None = None
         self._has_plate = False
         self._closing = threading.Event()
 
     def order(self, wanted: PlateOrder) -> None:
-        """Make the plate. Raises ``GenerationError`` when the first one cannot be made; a later one is done without."""
+        """Make the plate.
+
+        Raises:
+            GenerationError: the first one cannot be made, whatever the reason; a later one is done without.
+            GenerationCancelled: the run ends.
+        """
+
+        def is_unwanted() -> bool:
+            return self._closing.is_set() or self._should_stop()
+
+        plate: Plate | None = None
         try:
-            with self._stats.time("plate"):
-                plate = self._generator.generate(
-                    wanted.keyframe, wanted.prompt, wanted.seed, should_stop=self._closing.is_set
-                )
-        except GenerationError as error:
+            with self._painting, self._stats.time("plate"):
+                plate = self._generator.generate(wanted.keyframe, wanted.prompt, wanted.seed, should_stop=is_unwanted)
+        except GenerationCancelled:
+            raise
+        except Exception as error:
             if not self._has_plate:
-                raise
+                raise _as_ours(error) from error
             self._stats.count("failed_plates")
-            logger.warning("no new background, keeping the one before: %s", error)
-            return
-        self._has_plate = True
+            logger.warning("no new background, keeping the one before: %s", _as_ours(error))
+        self._has_plate |= plate is not None
         self._done = Delivery(wanted, plate)
 
     def delivery(self) -> Delivery | None:
@@ -92,7 +114,11 @@ class PlatesAtOnce:
     def close(self) -> None:
         """See ``PlateOrders``."""
         self._closing.set()
-        self._generator.close()
+        if self._painting.acquire(timeout=self._patience_s):  # nothing is pulled away from under the painter
+            self._painting.release()
+            self._generator.close()
+        else:
+            logger.warning("a plate is still being painted after %g s: left behind", self._patience_s)
 
 
 class PlatesInBackground:
@@ -178,11 +204,20 @@ class PlatesInBackground:
             logger.debug("gave up a plate for '%s'", order.prompt)
             return None
         except Exception as error:  # whatever it was: the video goes on with the plate it has
+            if is_unwanted():
+                return None
             self._stats.count("failed_plates")
             if not self._has_complained:
                 self._has_complained = True
-                reason = str(error) if isinstance(error, GenerationError) else f"{type(error).__name__}: {error}"
-                logger.warning("no new background, keeping the one before: %s", reason)
+                logger.warning("no new background, keeping the one before: %s", _as_ours(error))
             return None
         self._has_complained = False
         return plate
+
+
+def _as_ours(error: Exception) -> GenerationError:
+    """Any failure as a ``GenerationError`` whose message is for people."""
+    if isinstance(error, GenerationError):
+        return error
+    text = str(error) if isinstance(error, StreamerError) else f"{type(error).__name__}: {error}"
+    return GenerationError(f"the background cannot be painted: {text}")

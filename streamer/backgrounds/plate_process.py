@@ -9,7 +9,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -51,7 +52,7 @@ class PlateProcess:
                     pipe.send(None)
                     is_cancelled = True
             answer = pipe.recv()
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, TypeError) as error:  # TypeError: of a pipe that another thread closes meanwhile
             self._end()
             raise GenerationError("the process that paints has ended: is there enough memory?") from error
         if isinstance(answer, BaseException):
@@ -71,7 +72,8 @@ class PlateProcess:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._open_generator), name="plates", daemon=True)
-        self._process.start()
+        with _interrupts_held_back():
+            self._process.start()
         theirs.close()
         return self._pipe
 
@@ -86,6 +88,19 @@ class PlateProcess:
                 process.kill()
                 process.join()
             process.close()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A process started meanwhile is deaf to Ctrl-C from its first moment: the terminal sends it to both."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Any, open_generator: Callable[[], PlateGenerator]) -> None:

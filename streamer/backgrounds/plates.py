@@ -7,6 +7,7 @@ looks at the plate, and a plate that still holds a person is not given out.
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -101,10 +102,19 @@ class PlateMaker:
         painter: paints; closed with this.
         find_person: the gate's matte of a picture, float32 ``(h, w)``; None = no gate, people in a plate are welcome.
         recipe: what prompt and seed do not say.
+        on_close: called when this is closed; for what ``find_person`` needs.
     """
 
-    def __init__(self, painter: Painter, find_person: Callable[[Image], Alpha] | None, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        painter: Painter,
+        find_person: Callable[[Image], Alpha] | None,
+        recipe: Recipe,
+        *,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
         self._painter = painter
+        self._on_close = on_close
         self._find_person = find_person
         self._recipe = recipe
 
@@ -112,16 +122,22 @@ class PlateMaker:
         """See ``PlateGenerator``; out of memory, it tries once more at about half the size."""
         started_s = time.monotonic()
         size = self._recipe.size or plate_size(keyframe.frame.size)
+        made = None
         try:
-            image, how = self._make(keyframe, prompt, seed, size, should_stop)
+            made = self._make(keyframe, prompt, seed, size, should_stop)
         except OutOfMemory as error:
             logger.warning("out of memory for a plate of %s, trying %s: %s", size, smaller(size), error)
-            image, how = self._make(keyframe, prompt, seed, smaller(size), should_stop)
-        return Plate(image, prompt, seed, keyframe.frame.index, time.monotonic() - started_s, how)
+        is_full_size = made is not None
+        if made is None:  # out here, the failed attempt's pictures are no longer held by its traceback
+            gc.collect()
+            made = self._make(keyframe, prompt, seed, smaller(size), should_stop)
+        image, how = made
+        return Plate(image, prompt, seed, keyframe.frame.index, time.monotonic() - started_s, how, is_full_size)
 
     def close(self) -> None:
         """Release the painter's models."""
         self._painter.close()
+        self._on_close()
 
     def _make(
         self, keyframe: Keyframe, prompt: str, seed: int, size: Size, should_stop: Callable[[], bool]

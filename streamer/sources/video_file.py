@@ -76,7 +76,7 @@ class VideoFileSource:
             self._stream.thread_type = "AUTO"
             self._time_base = self._stream.time_base or Fraction(1, 90000)
             self._fps = self._stream.average_rate or self._stream.guessed_rate or Fraction(30)
-            clock_start = _clock_start(self._container)
+            clock_start = self._clock_start = _clock_start(self._container)
             self._start = self._ticks(clock_start + Fraction(start_s)) if start_s > 0 or clock_start > 0 else None
             self._end = None if end_s is None else self._ticks(clock_start + Fraction(end_s))
             self._reformatter = VideoReformatter()
@@ -254,6 +254,7 @@ class VideoFileSource:
             time_base=self._time_base,
             pixel_aspect=1 / aspect if self._orientation.transpose else aspect,
             color=tags,
+            clock_start_s=float(self._clock_start),
             start_s=0.0 if self._start is None else float(self._start * self._time_base),
             end_s=None if self._end is None else float(self._end * self._time_base),
         )

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import threading
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -14,14 +15,16 @@ from networks import red_means_person
 from tiny_diffusion import write_base, write_controlnet
 
 from streamer import networks
+from streamer.backgrounds.generators import CachedGenerator
 from streamer.backgrounds.gradient import gradient
+from streamer.backgrounds.plate_cache import PlateCache
 from streamer.backgrounds.plates import PlateMaker
 from streamer.build import opened
 from streamer.config import StreamConfig
 from streamer.controls import Controls
-from streamer.errors import GenerationError
-from streamer.frames import Frame, Keyframe, Size
-from streamer.interfaces import SourceInfo
+from streamer.errors import GenerationCancelled, GenerationError
+from streamer.frames import Frame, Keyframe, Plate, Size
+from streamer.interfaces import SourceInfo, VideoTraits
 from streamer.plate import paint_one
 from streamer.stats import Stats
 
@@ -181,6 +184,64 @@ def test_gate_of_the_program_itself_looks_at_the_plates(settings):
     assert plate is None or (find_person(plate.image) > 0.5).mean() <= 0.004
     assert looked[0] == (256, 320, 3)
     generator.close()
+
+
+def test_gate_does_not_heed_what_the_user_wants_of_the_matte(settings):
+    config = config_of(settings, prompt="a beach", allow_people=False, people="center", min_island=50, edge_shift=-20)
+    find_person, close = networks._open_gate(config)
+    image = np.full((SIZE.height, SIZE.width, 3), ROOM, np.uint8)
+    image[10:30, 100:120] = PERSON
+    assert (find_person(image) > 0.5).mean() > 0.01
+    close()
+
+
+def test_file_is_stopped_while_its_first_plate_is_painted(settings, monkeypatch):
+    begun = threading.Event()
+
+    def paint_for_ever(self, keyframe, prompt, seed, *, should_stop):
+        begun.set()
+        while not should_stop():
+            time.sleep(0.005)
+        raise GenerationCancelled("the run ends")
+
+    monkeypatch.setattr(PlateMaker, "generate", paint_for_ever)
+    written = []
+    with opened(config_of(settings, prompt="a beach"), on_written=written.append) as stream:
+
+        def stop_once_begun():
+            assert begun.wait(WAIT_S)
+            stream.pipeline.stop()
+
+        thread = threading.Thread(target=stop_once_begun)
+        thread.start()
+        started_s = time.monotonic()
+        assert stream.pipeline.run() == "stopped"
+        thread.join()
+    assert not written
+    assert time.monotonic() - started_s < WAIT_S
+
+
+def test_plate_that_was_made_smaller_is_not_kept(own_cache):
+    class Short:
+        def generate(self, keyframe, prompt, seed, *, should_stop):
+            return Plate(np.zeros((4, 4, 3), np.uint8), prompt, seed, 0, 0.1, is_full_size=False)
+
+        def close(self):
+            pass
+
+    generator = CachedGenerator(Short(), PlateCache(own_cache, 10**6), {}, exactly=True)
+    image = np.zeros((SIZE.height, SIZE.width, 3), np.uint8)
+    keyframe = Keyframe(Frame(image, 0, 0.0, 0.0), np.zeros(image.shape[:2], np.float32))
+    generator.generate(keyframe, "a beach", 1, should_stop=lambda: False)
+    assert not own_cache.exists() or not list(own_cache.iterdir())
+
+
+def test_cues_count_from_where_the_clock_of_the_file_begins(tmp_path):
+    (tmp_path / "cues.yaml").write_text("0: a beach\n1: a library\n", encoding="utf-8")
+    video = VideoTraits(tmp_path / "clip.ts", Fraction(1, 90000), clock_start_s=3600.0)
+    info = SourceInfo("clip.ts", SIZE, Fraction(FPS), is_live=False, video=video)
+    prompt_at = networks.prompts_by_time(StreamConfig(cues=tmp_path / "cues.yaml"), info)
+    assert [prompt_at(pts_s) for pts_s in (3600, 3600.9, 3601)] == ["a beach", "a beach", "a library"]
 
 
 def test_live_stand_in_shows_until_the_first_plate_comes_from_its_own_process(settings):

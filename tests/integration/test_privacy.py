@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from streamer.backgrounds.generated import GeneratedBackground, Scene
+from streamer.backgrounds.keyframes import RoomWatch
 from streamer.backgrounds.plate_orders import PlatesInBackground
 from streamer.backgrounds.still import StillBackground, solid
 from streamer.controls import Controls
@@ -331,6 +332,7 @@ def test_painted_background_shows_nothing_of_the_room_before_between_and_after_i
         PlatesInBackground(generator, stats),
         lambda pts_s: Scene(prompt_of[round(pts_s * 25)], 1),
         StillBackground(solid((10, 20, 30))),
+        watch=RoomWatch(),
     )
     broken = {index: BROKEN["all_nan"] for index in range(5, 60, 7)}
     renderer = Renderer(ScriptedSegmenter(broken), [painted], Controls(), stats)

@@ -67,7 +67,7 @@ class Watch:
 class Stage:
     """A painted background, its orders, its watch, and frames to show it."""
 
-    def __init__(self, fade_s=0.4):
+    def __init__(self, fade_s=0.4, keeps_room=False):
         self.orders, self.watch = Orders(), Watch()
         self.scene = Scene("a beach", 7)
         self.background = GeneratedBackground(
@@ -76,6 +76,7 @@ class Stage:
             StillBackground(solid(STAND_IN)),
             watch=self.watch,
             fade_s=fade_s,
+            keeps_room=keeps_room,
         )
 
     def at(self, pts_s, size=SIZE):
@@ -147,6 +148,41 @@ def test_change_of_the_room_orders_a_plate_once(stage):
     stage.at(3)
     assert len(stage.orders.taken) == 2
     assert stage.orders.taken[1].keyframe.frame.pts_s == 2
+
+
+def test_room_that_goes_on_changing_does_not_drop_the_plate_under_way(stage):
+    stage.at(0)
+    for second in range(1, 60):
+        stage.watch.view = View("light", 1.0, None)
+        stage.at(second)
+    assert len(stage.orders.taken) == 1
+    stage.orders.deliver(230)
+    stage.at(60)
+    assert len(stage.orders.taken) == 2  # the last reason still holds
+    assert is_plain(stage.background.safe_image(SIZE), (230, 230, 230))
+
+
+def test_delivery_of_an_order_that_was_replaced_is_left_alone(stage):
+    stage.at(0)
+    first = stage.orders.taken[0]
+    stage.scene = Scene("a library", 7)
+    stage.at(1)
+    stage.orders.deliver(99, order=first)
+    assert is_plain(stage.at(2), STAND_IN)
+    stage.orders.fail()
+    stage.orders.next = Delivery(first, None)
+    stage.at(3)
+    stage.at(4 + 2 * RETRY_AFTER_S)
+    assert len(stage.orders.taken) == 2
+
+
+def test_safe_picture_of_a_restyled_room_is_the_stand_in():
+    stage = Stage(keeps_room=True)
+    stage.at(0)
+    stage.orders.deliver(230)
+    stage.at(1)
+    assert is_plain(stage.at(2), (230, 230, 230))
+    assert is_plain(stage.background.safe_image(SIZE), STAND_IN)
 
 
 def test_fade_that_is_interrupted_goes_on_from_what_was_shown(stage):
@@ -243,7 +279,7 @@ def test_another_size_of_frames_is_another_room(stage):
 
 def test_stand_in_that_shows_the_room_is_refused():
     with pytest.raises(ValueError, match="stand-in"):
-        GeneratedBackground(Orders(), lambda pts_s: Scene("p", 1), BlurBackground(50))
+        GeneratedBackground(Orders(), lambda pts_s: Scene("p", 1), BlurBackground(50), watch=Watch())
 
 
 def test_orders_are_closed_with_the_background(stage):

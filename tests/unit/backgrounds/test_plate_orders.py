@@ -82,13 +82,60 @@ def test_first_plate_of_a_file_that_fails_is_an_error(stats):
         orders.order(order("a"))
 
 
+def test_first_plate_of_a_file_that_fails_of_anything_is_the_same_error(stats):
+    orders = PlatesAtOnce(ScriptedGenerator(faults={"a": MemoryError("full")}), stats)
+    with pytest.raises(GenerationError, match="MemoryError: full"):
+        orders.order(order("a"))
+
+
+def test_end_of_the_run_gives_up_the_plate_of_a_file(stats):
+    stopping = threading.Event()
+    generator = ScriptedGenerator({"a": threading.Event()})
+    orders = PlatesAtOnce(generator, stats, should_stop=stopping.is_set)
+    caught = []
+
+    def work():
+        try:
+            orders.order(order("a"))
+        except GenerationCancelled as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait(generator.started("a"))
+    stopping.set()
+    thread.join(WAIT_S)
+    orders.close()
+    assert len(caught) == 1
+    assert generator.closed.is_set()
+
+
+def test_generator_of_a_file_is_closed_only_when_its_plate_is_given_up(stats):
+    generator = ScriptedGenerator({"a": threading.Event()})
+    orders = PlatesAtOnce(generator, stats)
+
+    def work():
+        with pytest.raises(GenerationCancelled):
+            orders.order(order("a"))
+        closed_before.append(generator.closed.is_set())
+
+    closed_before = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait(generator.started("a"))
+    orders.close()
+    thread.join(WAIT_S)
+    assert generator.cancelled == ["a"]
+    assert generator.closed.is_set()
+
+
 def test_later_plate_of_a_file_that_fails_keeps_the_one_before(stats, caplog):
     orders = PlatesAtOnce(ScriptedGenerator(faults={"b": GenerationError("no")}), stats)
     orders.order(order("a"))
     assert orders.delivery().plate.prompt == "a"
     with caplog.at_level(logging.WARNING):
         orders.order(order("b"))
-    assert orders.delivery() is None
+    assert orders.delivery().plate is None
     assert stats.snapshot().counters["failed_plates"] == 1
     assert "keeping the one before: no" in caplog.text
 

@@ -290,6 +290,7 @@ def test_out_of_memory_is_tried_once_more_at_a_smaller_size(caplog):
     with caplog.at_level(logging.WARNING):
         plate = PlateMaker(painter, nobody, Recipe(size=size)).generate(keyframe(figure()), "p", 5, should_stop=never)
     assert plate.image.shape == (320, 384, 3)
+    assert not plate.is_full_size
     assert "out of memory for a plate of 512x448" in caplog.text
 
 
