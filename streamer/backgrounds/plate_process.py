@@ -40,14 +40,20 @@ class PlateProcess:
         self._open_generator = open_generator
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
+        self._is_closed = False
 
     def generate(self, keyframe: Keyframe, prompt: str, seed: int, *, should_stop: Callable[[], bool]) -> Plate:
-        """See ``PlateGenerator``; raises what the generator over there raised."""
+        """See ``PlateGenerator``; raises what the generator over there raised. Once closed, it is closed for good."""
+        if self._is_closed:
+            raise GenerationCancelled("the process that paints is closed")
         pipe = self._started()
         is_cancelled = False
         try:
             pipe.send((keyframe, prompt, seed))
             while not pipe.poll(POLL_S):
+                if self._is_closed:
+                    self._end()
+                    raise GenerationCancelled("the process that paints is closed")
                 if should_stop() and not is_cancelled:
                     pipe.send(None)
                     is_cancelled = True
@@ -62,6 +68,7 @@ class PlateProcess:
 
     def close(self) -> None:
         """End the process, also under a ``generate`` on another thread, which then raises. May be called twice."""
+        self._is_closed = True
         self._end()
 
     def _started(self) -> Connection:

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from fakes import WAIT_S, make_frame
+from fakes import WAIT_S, make_frame, wait
 
 from streamer.backgrounds.plate_process import PlateProcess
 from streamer.errors import GenerationCancelled, GenerationError, WeightsError
@@ -102,19 +102,31 @@ def test_process_that_hangs_is_ended_by_close(monkeypatch):
     process = PlateProcess(open_remote)
     process.generate(keyframe(), "a", 1, should_stop=never)
     child = process._process.pid
-    caught = []
+    caught, waiting = [], threading.Event()
+
+    def ask():
+        waiting.set()
+        return False
 
     def work():
         try:
-            process.generate(keyframe(), "hang", 1, should_stop=never)
+            process.generate(keyframe(), "hang", 1, should_stop=ask)
         except GenerationError as error:
             caught.append(error)
 
     thread = threading.Thread(target=work)
     thread.start()
+    wait(waiting)
     process.close()
     thread.join(WAIT_S)
     assert not thread.is_alive()
     assert len(caught) == 1
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+def test_closed_process_is_not_started_again():
+    process = PlateProcess(open_remote)
+    process.close()
+    with pytest.raises(GenerationCancelled):
+        process.generate(keyframe(), "a", 1, should_stop=never)
