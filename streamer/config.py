@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from streamer.errors import ConfigError
+from streamer.yaml_files import read_text, yaml_errors
 
 SUFFIXES = (".yaml", ".yml")
 """Endings of a preset file."""
@@ -264,13 +265,7 @@ def load_preset(word: str) -> StreamConfig:
         raise ConfigError(
             f"unknown preset '{word}'{nearest(word, known)}; there are {', '.join(known)}, or a FILE.yaml"
         )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"preset {path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"preset {path} is not a text file in UTF-8") from error
-    return read_yaml(text, str(path))
+    return read_yaml(read_text(path, "preset"), str(path))
 
 
 def read_yaml(text: str, name: str) -> StreamConfig:
@@ -283,13 +278,9 @@ def read_yaml(text: str, name: str) -> StreamConfig:
     Raises:
         ConfigError: not YAML, not a mapping, a key that is unknown or given twice, a value out of range.
     """
-    try:
+    with yaml_errors(name):
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        raise ConfigError(f"{where}: broken YAML: {getattr(error, 'problem', None) or 'it cannot be read'}") from error
     if root is None:
         return StreamConfig()
     if not isinstance(root, yaml.MappingNode):

@@ -11,6 +11,7 @@ import yaml
 
 from streamer.config import parse_time
 from streamer.errors import ConfigError
+from streamer.yaml_files import read_text, yaml_errors
 
 EXAMPLE = "00:00: a beach at noon"
 
@@ -45,17 +46,10 @@ def read_cues(path: Path) -> CueSheet:
     Raises:
         ConfigError: it cannot be read, or a line is no time with a prompt; the message names file and line.
     """
-    try:
+    text = read_text(path, "cues")
+    with yaml_errors(str(path)):
         # The base loader leaves all as text: YAML would take 00:12 for a number to the base of 60.
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except OSError as error:
-        raise ConfigError(f"cues {path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"cues {path} is not a text file in UTF-8") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: broken YAML: {getattr(error, 'problem', None) or 'it cannot be read'}") from error
+        root = yaml.compose(text, Loader=yaml.BaseLoader)
     if not isinstance(root, yaml.MappingNode) or not root.value:
         raise ConfigError(f"{path}: a cue file holds lines such as '{EXAMPLE}'")
     cues: list[Cue] = []

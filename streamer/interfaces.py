@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from streamer.frames import Alpha, Frame, Image, Keyframe, Plate, Size
 
@@ -92,6 +92,18 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Give up after a failure: release everything and leave nothing under the final name. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class WatchedSink(Protocol):
+    """A sink that somebody looks at while it runs: a window, a virtual camera.
+
+    It alone is shown the safe picture when a live source stalls: a recording has no gap to fill.
+    """
+
+    def idle(self) -> None:
+        """Called some 30 times a second while no frame comes: handle window events, keep the device fed."""
         ...
 
 

@@ -119,10 +119,6 @@ def open_generator(config: StreamConfig) -> PlateGenerator:
         safety_checker=config.safety_checker,
     )
     painter = load_painter(_painter_files(config), settings)
-    find_person: Callable[[Image], Alpha] | None = None
-    on_close: Callable[[], None] = painter.close
-    if not config.allow_people:
-        find_person, on_close = _open_gate(config)
     width, height = (int(side) for side in config.plate_size.split("x")) if config.plate_size else (0, 0)
     recipe = Recipe(
         negative=config.negative_prompt,
@@ -130,6 +126,9 @@ def open_generator(config: StreamConfig) -> PlateGenerator:
         room_strength=config.room_strength,
         size=Size(width, height) if config.plate_size else None,
     )
+    if config.allow_people:
+        return PlateMaker(painter, None, recipe)
+    find_person, on_close = _open_gate(config)
     return PlateMaker(painter, find_person, recipe, on_close=on_close)
 
 

@@ -16,12 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, TypeAlias
 
 from streamer.channels import Channel, ChannelClosed
 from streamer.errors import GenerationCancelled, SourceError
 from streamer.frames import Frame, Image, Size
-from streamer.interfaces import FrameSource, Sink
+from streamer.interfaces import FrameSource, Sink, WatchedSink
 from streamer.signals import signals_heeded
 from streamer.stats import Snapshot, Stats
 
@@ -36,18 +36,6 @@ Ending: TypeAlias = Literal["finished", "stopped", "interrupted"]
 """How a run ends that does not fail: the source ended; somebody asked it to stop; Ctrl-C."""
 
 logger = logging.getLogger(__name__)
-
-
-@runtime_checkable
-class WatchedSink(Protocol):
-    """A sink that somebody looks at while it runs: a window, a virtual camera.
-
-    It alone is shown the safe picture when a live source stalls: a recording has no gap to fill.
-    """
-
-    def idle(self) -> None:
-        """Called some 30 times a second while no frame comes: handle window events, keep the device fed."""
-        ...
 
 
 class Pipeline:
