@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from models.datasets import CutOut, Pair, Picture
-from models.scenery import background, chair, clutter, curtain, desk, hang_clothes, jitter_color
+from models.scenery import background, chair, clutter, curtain, desk, hang_clothes, jitter_color, things_at_outline
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Composer:
     def _composite(self, rng: np.random.Generator, width: int, height: int, *, empty: bool) -> Sample:
         image = background(rng, _pick(rng, self._backgrounds), width, height)
         alpha = np.zeros((height, width), np.uint8)
-        if rng.random() < (0.4 if empty else 0.1):
+        if rng.random() < (0.3 if empty else 0.1):
             image = curtain(rng, image)
         if rng.random() < 0.45:
             clutter(rng, image, _pick(rng, self._backgrounds))
@@ -88,6 +88,8 @@ class Composer:
         for _ in range(people):
             group = self._people[rng.choice(len(self._people), p=self._people_odds)]
             person, matte = place(rng, _pick(rng, group.cut_outs), width, height)
+            if rng.random() < 0.3:
+                things_at_outline(rng, image, matte, _pick(rng, self._backgrounds))
             person = relight(rng, person, matte, image)
             blend = matte[..., None].astype(np.float32) / 255
             image = (image * (1 - blend) + person * blend).astype(np.uint8)

@@ -43,7 +43,7 @@ def curtain(rng: np.random.Generator, image: Picture) -> Picture:
     pattern = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 6.0)).astype(np.float32)
     own = rng.uniform(0, 0.6)
     cloth = ((1 - own) * cloth + own * pattern) * light[..., None]
-    if rng.random() < 0.4:
+    if rng.random() < 0.3:
         cloth = _as_foil(rng, cloth)
     left, right = (0, width) if rng.random() < 0.6 else sorted(rng.integers(0, width + 1, 2))
     hung = image.copy()
@@ -74,22 +74,50 @@ def _as_foil(rng: np.random.Generator, cloth: NDArray[np.float32]) -> NDArray[np
 def clutter(rng: np.random.Generator, image: Picture, texture: Picture) -> None:
     """Put boards, poles, boxes and discs into the room, plain or with another room's texture."""
     height, width = image.shape[:2]
-    other = cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA)
     for _ in range(int(rng.integers(1, 5))):
-        long, thin = height * rng.uniform(0.15, 0.9), height * rng.uniform(0.02, 0.3)
-        angle = rng.choice([0.0, 90.0]) + rng.normal(0, 6) if rng.random() < 0.7 else rng.uniform(0, 180)
         center = (width * rng.uniform(0.1, 0.9), height * rng.uniform(0, 0.9))
-        cover = np.zeros((height, width), np.uint8)
-        if rng.random() < 0.6:
-            corners = cv2.boxPoints((center, (long, thin), float(angle)))
-            cv2.fillPoly(cover, [corners.astype(np.int32)], 255, lineType=cv2.LINE_AA)
-        else:
-            cv2.ellipse(cover, (center, (long, thin), float(angle)), 255, -1, lineType=cv2.LINE_AA)
-        plain = rng.uniform(0, 255, 3) if rng.random() < 0.7 else rng.uniform(0, 60, 3)
-        mix = rng.uniform(0.1, 1) if rng.random() < 0.5 else 0.0
+        _thing(rng, image, texture, center, height * rng.uniform(0.15, 0.9), height * rng.uniform(0.02, 0.3))
+
+
+def things_at_outline(rng: np.random.Generator, image: Picture, matte: Picture, texture: Picture) -> None:
+    """Put things right behind a person so that they stick out at head, neck or shoulders: a chair, a stand, a board."""
+    height = image.shape[0]
+    rows, columns = np.nonzero((matte > 127) & (cv2.erode(matte, np.ones((3, 3), np.uint8)) < 128))
+    if len(rows) == 0:
+        return
+    upper = rows < rows.min() + 0.6 * (rows.max() - rows.min() + 1)
+    rows, columns = rows[upper], columns[upper]
+    for _ in range(int(rng.integers(1, 4))):
+        at = int(rng.integers(len(rows)))
+        center = (float(columns[at]), float(rows[at]))
+        _thing(rng, image, texture, center, height * rng.uniform(0.06, 0.5), height * rng.uniform(0.02, 0.15))
+
+
+def _thing(
+    rng: np.random.Generator,
+    image: Picture,
+    texture: Picture,
+    center: tuple[float, float],
+    long: float,
+    thin: float,
+) -> None:
+    height, width = image.shape[:2]
+    angle = rng.choice([0.0, 90.0]) + rng.normal(0, 6) if rng.random() < 0.7 else rng.uniform(0, 180)
+    cover = np.zeros((height, width), np.uint8)
+    if rng.random() < 0.6:
+        corners = cv2.boxPoints((center, (long, thin), float(angle)))
+        cv2.fillPoly(cover, [corners.astype(np.int32)], 255, lineType=cv2.LINE_AA)
+    else:
+        cv2.ellipse(cover, (center, (long, thin), float(angle)), 255, -1, lineType=cv2.LINE_AA)
+    dice = rng.random()
+    plain = np.full(3, rng.uniform(150, 255)) if dice < 0.2 else rng.uniform(0, 60 if dice < 0.4 else 255, 3)
+    filling = np.broadcast_to(plain, image.shape)
+    if rng.random() < 0.5:
+        other = cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA)
+        mix = rng.uniform(0.1, 1)
         filling = (1 - mix) * plain + mix * np.roll(other, int(rng.integers(width)), axis=1)
-        blend = cover[..., None].astype(np.float32) / 255
-        image[:] = (image * (1 - blend) + filling * blend).astype(np.uint8)
+    blend = cover[..., None].astype(np.float32) / 255
+    image[:] = (image * (1 - blend) + filling * blend).astype(np.uint8)
 
 
 def chair(rng: np.random.Generator, image: Picture) -> None:

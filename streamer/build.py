@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from streamer.backgrounds.generated import GeneratedBackground
     from streamer.segmentation.predictor import NetworkSegmenter
 
+PAINTED = "painted"
+"""What the background that is painted is called."""
 FAILURES_ALLOWED = 30
 """Frames of a file in a row that may go without a matte: more is no mishap, and nobody wants that file."""
 
@@ -69,8 +71,10 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         outputs = config.output or (default_output(config, source.info),)
         check_outputs(outputs, config)
         is_painted = config.is_painted and config.write == "composite"
-        stats, controls = Stats(), Controls(len(config.background) + is_painted, len(config.prompt))
-        behind = [stack.enter_context(closing(_open_background(spec, source))) for spec in config.background]
+        specs = _background_specs(config, is_live=source.info.is_live)
+        names = (PAINTED, *specs) if is_painted else specs
+        stats, controls = Stats(), Controls(names, config.prompt if is_painted else ())
+        behind = [stack.enter_context(closing(_open_background(spec, source))) for spec in specs]
         segmenter = stack.enter_context(closing(networks.open_matte(config, stats)))
         painted: GeneratedBackground | None = None
         if is_painted:
@@ -97,6 +101,8 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             matte=renderer.matte,
             is_live=source.info.is_live,
             on_stall=renderer.safe_image,
+            last_look=renderer.last_look,
+            state=lambda: controls.state,
             on_written=on_written,
             should_stop=controls.stop_requested,
             on_stop=controls.request_stop,  # what waits for these controls alone hears of Ctrl-C, too
@@ -195,6 +201,13 @@ def _open_source(config: StreamConfig) -> FrameSource:
     return sources.open_source(config.input, start_s=config.start, end_s=config.end, camera=camera, paced=paced)
 
 
+def _background_specs(config: StreamConfig, *, is_live: bool) -> tuple[str, ...]:
+    """Those of the settings; live there is always a blurred one too, for the key that blurs."""
+    can_blur = is_live and config.write == "composite" and "transparent" not in config.background
+    has_blur = any(spec.partition(":")[0] == "blur" for spec in config.background)
+    return (*config.background, "blur") if can_blur and not has_blur else config.background
+
+
 def _open_background(spec: str, source: FrameSource) -> Background:
     return backgrounds.open_background(spec, size=source.info.size, is_live=source.info.is_live)
 
@@ -207,18 +220,13 @@ def _open_sink(
     segmenter: NetworkSegmenter,
     painted: GeneratedBackground | None,
 ) -> Sink:
-    actions = {
-        "q": controls.request_stop,
-        "b": controls.cycle_background,
-        "m": controls.toggle_matte_view,
-        "p": controls.cycle_prompt,
-    }
+    actions = {"q": "quit", "b": "next-background", "m": "matte", "p": "next-prompt"}
     return sinks.open_sink(
         spec,
         info,
         encoding=_encoding(config),
         has_alpha=has_alpha(config),
-        on_key=lambda key: actions[key](),
+        on_key=lambda key: controls.act(actions[key]),
         hud=lambda: [segmenter.description, *([painted.status] if painted else [])],
     )
 

@@ -171,11 +171,12 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
         orders = PlatesAtOnce(generator, stats, should_stop=controls.stop_requested)
     return GeneratedBackground(
         orders,
-        lambda pts_s: Scene(prompt_at(pts_s), config.seed),
+        lambda pts_s: Scene(prompt_at(pts_s), (config.seed + controls.state.seed_shift) % 2**31),
         _stand_in(config, info),
         watch=RoomWatch(KeyframePolicy(interval_s=config.keyframe_interval)),
         fade_s=config.crossfade_ms / 1000,
         keeps_room=config.fit == "room",
+        is_frozen=lambda: controls.state.frozen,
     )
 
 
@@ -184,7 +185,7 @@ def prompts_by_time(config: StreamConfig, info: SourceInfo, controls: Controls |
     if config.cues is not None:
         sheet, begins_at_s = read_cues(config.cues), info.video.clock_start_s if info.video else 0.0
         return lambda pts_s: sheet.prompt_at(pts_s - begins_at_s)
-    return lambda pts_s: config.prompt[controls.state.prompt if controls is not None else 0]
+    return lambda pts_s: config.prompt[0] if controls is None else controls.state.prompt
 
 
 def _live_generator(config: StreamConfig) -> PlateGenerator:

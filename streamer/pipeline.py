@@ -51,6 +51,9 @@ class Pipeline:
         is_live: True = the newest frame wins; False = every frame once.
         on_stall: makes the picture of a given size that watched sinks show before the first frame of a live source,
             and whenever no frame came for ``stall_after_s``. Called on the output thread.
+        last_look: what goes to the sinks in a composed frame's place; called on the output thread.
+        state: any object that is another one when the picture shown may no longer be the right one; live, it is then
+            shown again, if no new frame is there, after another ``last_look``.
         on_written: told each frame once all sinks have it; for a progress bar. Called on the output thread.
         should_stop: asked some 30 times a second, beside ``stop()``, whether to end.
         on_stop: told once when the run is to end early, by whatever sign.
@@ -68,6 +71,8 @@ class Pipeline:
         matte: Callable[[Frame], object] | None = None,
         is_live: bool,
         on_stall: Callable[[Size], Image] | None = None,
+        last_look: Callable[[Frame], Frame] = lambda frame: frame,
+        state: Callable[[], object] = lambda: None,
         on_written: Callable[[Frame], None] = lambda frame: None,
         should_stop: Callable[[], bool] = lambda: False,
         on_stop: Callable[[], None] = lambda: None,
@@ -81,6 +86,9 @@ class Pipeline:
         self._stats = stats
         self._is_live = is_live
         self._on_stall = on_stall
+        self._last_look = last_look
+        self._state = state
+        self._state_shown = state()
         self._on_written = on_written
         self._should_stop = should_stop
         self._on_stop = on_stop
@@ -213,6 +221,8 @@ class Pipeline:
                 if self._leave_at_s is not None and time.monotonic() >= self._leave_at_s:
                     return
                 self._idle()
+                if self._is_live and self._state() is not self._state_shown:
+                    self._show_again()
                 if self._is_live and time.monotonic() - waiting_since_s >= self._stall_after_s:
                     self._note_stall()
                     waiting_since_s = time.monotonic()
@@ -221,6 +231,8 @@ class Pipeline:
             waiting_since_s = time.monotonic()
 
     def _write(self, frame: Frame) -> None:
+        self._state_shown = self._state()
+        frame = self._last_look(frame)
         with self._stats.time("output"):
             for sink in self._sinks:
                 with self._blamed(sink):
@@ -235,6 +247,13 @@ class Pipeline:
             if isinstance(sink, WatchedSink):
                 with self._blamed(sink):
                     sink.idle()
+
+    def _show_again(self) -> None:
+        self._state_shown = self._state()
+        if self._written is None or self._is_stalled:
+            self._show_safe_picture()
+        else:
+            self._show(self._last_look(self._written))
 
     def _note_stall(self) -> None:
         if not self._is_stalled:
@@ -251,7 +270,10 @@ class Pipeline:
         last = self._written
         size = self._source.info.size if last is None else last.size
         index, pts_s = (0, 0.0) if last is None else (last.index, last.pts_s)
-        frame = Frame(self._on_stall(size), index, pts_s, time.monotonic())
+        self._show(Frame(self._on_stall(size), index, pts_s, time.monotonic()))
+
+    def _show(self, frame: Frame) -> None:
+        """To those sinks that somebody watches."""
         for sink in self._sinks:
             if isinstance(sink, WatchedSink):
                 with self._blamed(sink):

@@ -26,7 +26,7 @@ Write: TypeAlias = Literal["composite", "alpha", "foreground"]
 RANGE_SLACK = 0.5
 """A little outside [0, 1] is overshoot and clipped; more than this is not an alpha at all (0..255, logits)."""
 LAST_RESORT_GREY = 40
-"""Grey level shown when even the background's safe picture cannot be had."""
+"""Grey level shown in a panic, and when even the background's safe picture cannot be had."""
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +65,8 @@ class Renderer:
         write: Write = "composite",
         failures_allowed: int | None = None,
     ) -> None:
-        if len(backgrounds) != controls.background_count:
-            raise ValueError(f"{len(backgrounds)} backgrounds, but controls for {controls.background_count}")
+        if len(backgrounds) != len(controls.backgrounds):
+            raise ValueError(f"{len(backgrounds)} backgrounds, but controls for {len(controls.backgrounds)}")
         self._segmenter = segmenter
         self._backgrounds = tuple(backgrounds)
         self._controls = controls
@@ -94,7 +94,7 @@ class Renderer:
         if frame.size != self._matted_size:
             self._must_reset |= self._matted_size is not None
             self._matted_size = frame.size
-        if self._controls.state.paused:
+        if self._controls.state.paused or self._controls.state.panic:
             self._must_reset = True  # what the segmenter remembers is of another moment
             return Matted(frame, None)
         return Matted(frame, self._alpha_of(frame))
@@ -109,7 +109,7 @@ class Renderer:
         if frame.size != self._composed_size:
             self._composed_size = frame.size
             self._last_backgrounds.clear()
-        if alpha is None or state.paused:
+        if alpha is None or state.paused or state.panic:
             return frame.with_image(self.safe_image(frame.size))
         if self._write == "composite" and state.view == "composite":
             return frame.with_image(self._composite(frame, alpha, state.background))
@@ -119,13 +119,24 @@ class Renderer:
             matte = _grey(alpha)
             return frame.with_image(matte if self._write == "alpha" else np.stack((matte,) * 3, axis=-1))
 
+    def last_look(self, frame: Frame) -> Frame:
+        """The composed frame, or the safe picture if the camera went off or panic was pressed since it was composed."""
+        state = self._controls.state
+        return frame.with_image(self.safe_image(frame.size)) if state.paused or state.panic else frame
+
     def safe_image(self, size: Size) -> Image:
-        """What is shown without a usable alpha, of the kind that is written: no pixel of any frame is in it."""
+        """What is shown without a usable alpha, of the kind that is written: no pixel of any frame is in it.
+
+        That is the background without a person; in a panic one solid grey.
+        """
         if self._write == "alpha":
             return np.zeros((size.height, size.width), np.uint8)
         if self._write == "foreground" or self._is_transparent:
             return np.zeros((size.height, size.width, 4), np.uint8)
-        background = self._backgrounds[self._controls.state.background]
+        state = self._controls.state
+        if state.panic:
+            return np.full((size.height, size.width, 3), LAST_RESORT_GREY, np.uint8)
+        background = self._backgrounds[state.background]
         try:
             return _checked(background.safe_image(size), size)
         except Exception as error:

@@ -42,6 +42,7 @@ class GeneratedBackground:
         watch: says when the room has changed.
         fade_s: how long one plate takes to fade into the next, in seconds of presentation time.
         keeps_room: the plates keep the room's shapes; then the stand-in is the safe picture.
+        is_frozen: True = order no plate; the one that is shown stays.
     """
 
     shows_room = False
@@ -55,6 +56,7 @@ class GeneratedBackground:
         watch: RoomWatch,
         fade_s: float = 0.4,
         keeps_room: bool = False,
+        is_frozen: Callable[[], bool] = lambda: False,
     ) -> None:
         if stand_in.shows_room:
             raise ValueError("the stand-in of a painted background must not show the room")
@@ -64,6 +66,7 @@ class GeneratedBackground:
         self._watch = watch
         self._fade_s = fade_s
         self._keeps_room = keeps_room
+        self._is_frozen = is_frozen
         self._ordered: Scene | None = None
         self._under_way: PlateOrder | None = None
         self._retry_at_s: float | None = None
@@ -98,7 +101,7 @@ class GeneratedBackground:
         is_retry = self._retry_at_s is not None and now_s >= self._retry_at_s
         # The room's reasons wait for the plate under way: else one that takes long is given up again and again.
         is_due = view.reason is not None and (self._under_way is None or self._shown is None)
-        if scene != self._ordered or is_due or is_retry:
+        if (scene != self._ordered or is_due or is_retry) and not self._is_frozen():
             # The plate that is still shown belongs to the keyframe before: it keeps what became of it since then.
             self._earlier_motion = _chained(view.motion, self._earlier_motion)
             self._earlier_gain *= view.gain

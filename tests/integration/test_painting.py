@@ -247,7 +247,9 @@ def test_cues_count_from_where_the_clock_of_the_file_begins(tmp_path):
 def test_live_stand_in_shows_until_the_first_plate_comes_from_its_own_process(settings):
     info = SourceInfo("camera 0", SIZE, Fraction(FPS), is_live=True)
     stats = Stats()
-    background = networks.open_generated(config_of(settings, prompt="a beach"), info, Controls(2, 1), stats)
+    background = networks.open_generated(
+        config_of(settings, prompt="a beach"), info, Controls(("painted", "blur"), ("a beach",)), stats
+    )
     image = np.full((SIZE.height, SIZE.width, 3), ROOM, np.uint8)
     alpha = np.zeros(image.shape[:2], np.float32)
     first = background.image_for(Frame(image, 0, 0.0, time.monotonic()), alpha)

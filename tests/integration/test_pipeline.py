@@ -464,6 +464,39 @@ def test_stalls_show_the_safe_picture_to_watched_sinks_alone_and_are_counted_onc
     assert caplog.text.count("no frame came for 0.02 s") == stalls
 
 
+@pytest.mark.parametrize("stalled", [False, True])
+def test_a_changed_state_shows_at_once_though_no_frame_comes(stalled: bool) -> None:
+    gate, state = threading.Event(), [object()]
+    safe, veiled = make_frame().image // 4, make_frame().image // 8
+    window = WindowSink()
+
+    def change(count: int) -> None:
+        shown = [frame.image for frame in window.frames]
+        if len(state) == 1 and len(shown) >= (3 if stalled else 2):
+            state.append(object())
+        elif len(state) == 2:
+            gate.set()
+
+    window._on_idle = change
+    Pipeline(
+        ScriptedSource(2, is_live=True, gates={1: gate}),
+        same,
+        [window],
+        Stats(),
+        is_live=True,
+        on_stall=lambda size: safe,
+        last_look=lambda frame: frame.with_image(veiled) if len(state) == 2 else frame,
+        state=lambda: state[-1],
+        stall_after_s=0.02 if stalled else 1e9,
+    ).run()
+    after_first = [frame.image for frame in window.frames][2:-1]
+    assert len(after_first) >= 1
+    if stalled:
+        assert all(image is safe for image in after_first)
+    else:
+        assert after_first[0] is veiled
+
+
 def test_file_that_is_slow_to_read_does_not_stall() -> None:
     gate = threading.Event()
     window = WindowSink(on_idle=lambda count: gate.set() if count == 5 else None)

@@ -104,7 +104,7 @@ def test_paused_shows_nothing_of_the_room_and_asks_no_segmenter(write: Write) ->
     segmenter = ScriptedSegmenter()
     renderer = make_renderer(segmenter, controls=controls, write=write)
     renderer.render(make_frame(0))
-    controls.toggle_pause()
+    controls.act("camera-off")
     assert_nothing_of_the_room(renderer.render(make_frame(1)).image)
     assert len(segmenter.calls) == 1
 

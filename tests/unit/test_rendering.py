@@ -28,7 +28,7 @@ def make_renderer(
     return Renderer(
         segmenter,
         shown,
-        controls or Controls(len(shown)),
+        controls or Controls([str(number) for number in range(len(shown))]),
         stats or Stats(),
         write=write,
         failures_allowed=failures_allowed,
@@ -80,7 +80,7 @@ def test_failed_frame_over_a_transparent_background_keeps_the_kind_of_picture() 
 
 def test_matte_view_shows_the_matte_in_the_kind_of_picture_that_is_written() -> None:
     controls = Controls()
-    controls.toggle_matte_view()
+    controls.act("matte")
     picture = make_renderer(ScriptedSegmenter(), controls=controls).render(make_frame()).image
     assert picture.shape == (SIZE.height, SIZE.width, 3)
     assert (picture[:, :HALF] == 255).all()
@@ -89,24 +89,24 @@ def test_matte_view_shows_the_matte_in_the_kind_of_picture_that_is_written() -> 
 
 def test_matte_view_does_not_change_what_is_written_as_foreground() -> None:
     controls = Controls()
-    controls.toggle_matte_view()
+    controls.act("matte")
     picture = make_renderer(ScriptedSegmenter(), controls=controls, write="foreground").render(make_frame()).image
     assert picture.shape == (SIZE.height, SIZE.width, 4)
 
 
 def test_controls_choose_the_background() -> None:
     first, second = ScriptedBackground(), ScriptedBackground(shows_room=True)
-    controls = Controls(2)
+    controls = Controls(("first", "second"))
     renderer = make_renderer(ScriptedSegmenter(), first, second, controls=controls)
     renderer.render(make_frame(0))
-    controls.cycle_background()
+    controls.next_background()
     renderer.render(make_frame(1))
     assert (len(first.given), len(second.given)) == (1, 1)
 
 
 def test_controls_for_another_number_of_backgrounds_are_refused() -> None:
     with pytest.raises(ValueError, match="1 backgrounds, but controls for 2"):
-        make_renderer(ScriptedSegmenter(), controls=Controls(2))
+        make_renderer(ScriptedSegmenter(), controls=Controls(("first", "second")))
 
 
 def test_a_little_overshoot_is_clipped() -> None:
@@ -175,9 +175,9 @@ def test_segmenter_forgets_the_scene_after_a_failure_a_pause_and_a_new_size_but_
     render()  # fails
     render()
     render()
-    controls.toggle_pause()
+    controls.act("camera-off")
     render()
-    controls.toggle_pause()
+    controls.act("camera-off")
     render()
     render(Size(8, 20))
     render(Size(8, 20))
@@ -265,3 +265,24 @@ def test_closing_closes_the_segmenter_and_every_background() -> None:
     segmenter, first, second = ScriptedSegmenter(), ScriptedBackground(), ScriptedBackground()
     make_renderer(segmenter, first, second).close()
     assert (segmenter.closed, first.closed, second.closed) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("action", ["panic", "camera-off"])
+def test_a_frame_composed_before_the_key_is_not_shown_after_it(action: str) -> None:
+    controls = Controls()
+    renderer = make_renderer(ScriptedSegmenter(), controls=controls)
+    composed = renderer.render(make_frame())
+    assert renderer.last_look(composed) is composed
+    controls.act(action)
+    assert np.array_equal(renderer.last_look(composed).image, renderer.safe_image(composed.size))
+
+
+def test_panic_shows_one_colour_and_mattes_nothing() -> None:
+    controls = Controls()
+    segmenter = ScriptedSegmenter()
+    renderer = make_renderer(segmenter, controls=controls)
+    controls.act("panic")
+    assert (renderer.render(make_frame()).image == LAST_RESORT_GREY).all()
+    assert not segmenter.calls
+    controls.act("panic")
+    assert len(np.unique(renderer.render(make_frame()).image)) > 1
