@@ -1,7 +1,8 @@
 """One frame of the room in, one picture for the viewer out. What keeps the room private is decided here.
 
 The rule: a pixel of a frame leaves only as far as that frame's own alpha says person. Whenever there is no usable alpha
-(the segmenter raised, returned NaN or another shape, the picture is paused) the viewer gets the safe picture instead.
+(the segmenter raised, returned NaN, another shape or what cannot be true, the camera is off) the viewer gets the safe
+picture instead.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from streamer.controls import Controls
 from streamer.errors import GenerationError, SegmentationError, StreamerError
 from streamer.frames import Alpha, Frame, Image, Size
 from streamer.interfaces import Background, Segmenter
+from streamer.plausibility import PlausibilityGate
 from streamer.stats import Stats
 
 Write: TypeAlias = Literal["composite", "alpha", "foreground"]
@@ -74,6 +76,7 @@ class Renderer:
         self._write = write
         self._failures_allowed = failures_allowed
         self._failures_in_a_row = 0
+        self._gate = PlausibilityGate(judges_floods=failures_allowed is None)
         self._matted_size: Size | None = None
         self._composed_size: Size | None = None
         self._must_reset = False
@@ -94,10 +97,12 @@ class Renderer:
         if frame.size != self._matted_size:
             self._must_reset |= self._matted_size is not None
             self._matted_size = frame.size
+            self._gate.reset()
         if self._controls.state.paused or self._controls.state.panic:
             self._must_reset = True  # what the segmenter remembers is of another moment
+            self._gate.reset()
             return Matted(frame, None)
-        return Matted(frame, self._alpha_of(frame))
+        return Matted(frame, self._plausible(frame, self._alpha_of(frame)))
 
     def compose(self, matted: Matted) -> Frame:
         """The picture for the viewer, with the time and number of the frame.
@@ -165,6 +170,19 @@ class Renderer:
             logger.info("the matte is back after %d frames without one", self._failures_in_a_row)
             self._failures_in_a_row = 0
         return alpha
+
+    def _plausible(self, frame: Frame, alpha: Alpha | None) -> Alpha | None:
+        """The alpha, unless it cannot be true."""
+        if alpha is None:
+            return None
+        doubt = self._gate.doubt(frame, alpha)
+        if doubt is None:
+            self._complaints.discard("matte")
+            return alpha
+        self._must_reset = True
+        self._stats.count("implausible_frames")
+        self._complain("matte", f"the matte is not believed, showing the safe picture instead: {doubt}")
+        return None
 
     def _note_failure(self, error: Exception) -> None:
         self._must_reset = True  # its memory may hold the very NaN that spoilt this frame

@@ -49,11 +49,13 @@ def test_person_is_over_the_background_and_the_moment_is_kept() -> None:
 
 
 def test_written_alpha_is_grey_and_rounded() -> None:
-    segmenter = ScriptedSegmenter({0: lambda image: np.full(image.shape[:2], 0.4, np.float32)})
+    columns = np.where(np.arange(SIZE.width) < 5, 0.4, 0).astype(np.float32)
+    segmenter = ScriptedSegmenter({0: lambda image: np.tile(columns, (len(image), 1))})
     matte = make_renderer(segmenter, write="alpha").render(make_frame()).image
     assert matte.shape == (SIZE.height, SIZE.width)
     assert matte.dtype == np.uint8
-    assert (matte == 102).all()
+    assert (matte[:, :5] == 102).all()
+    assert (matte[:, 5:] == 0).all()
 
 
 def test_written_foreground_has_straight_alpha_and_is_black_where_nothing_is_seen() -> None:
