@@ -76,7 +76,7 @@ class Renderer:
         self._write = write
         self._failures_allowed = failures_allowed
         self._failures_in_a_row = 0
-        self._gate = PlausibilityGate(judges_floods=failures_allowed is None)
+        self._gate = PlausibilityGate(is_live=failures_allowed is None)
         self._matted_size: Size | None = None
         self._composed_size: Size | None = None
         self._must_reset = False
@@ -97,10 +97,8 @@ class Renderer:
         if frame.size != self._matted_size:
             self._must_reset |= self._matted_size is not None
             self._matted_size = frame.size
-            self._gate.reset()
         if self._controls.state.paused or self._controls.state.panic:
             self._must_reset = True  # what the segmenter remembers is of another moment
-            self._gate.reset()
             return Matted(frame, None)
         return Matted(frame, self._plausible(frame, self._alpha_of(frame)))
 
@@ -173,8 +171,6 @@ class Renderer:
 
     def _plausible(self, frame: Frame, alpha: Alpha | None) -> Alpha | None:
         """The alpha, unless it cannot be true."""
-        if alpha is None:
-            return None
         doubt = self._gate.doubt(frame, alpha)
         if doubt is None:
             self._complaints.discard("matte")
