@@ -29,8 +29,8 @@ class VirtualCameraSink:
     """Sends frames to v4l2loopback on Linux, OBS's virtual camera on macOS and Windows. It never paces.
 
     Programs take a camera that falls silent or slow for a broken one. So size and rate are those of the start,
-    whatever comes: time is cut into slots of one picture each, and when one passes in which nothing was sent, the last
-    picture is sent again. A new picture is always sent at once.
+    whatever comes: time is cut into slots of one picture each, and for one that passes without a picture the last is
+    sent again. A new picture is always sent at once.
 
     A camera that fails later is opened again every few seconds, on a thread of its own; what is written meanwhile is
     dropped.
@@ -89,14 +89,13 @@ class VirtualCameraSink:
             image = np.pad(image, ((0, self._size.height % 2), (0, self._size.width % 2), (0, 0)), "edge")
         self._last = np.ascontiguousarray(image)
         self._send(self._last)
-        self._filled_slot = self._slot()
+        self._fill_slot()
 
     def idle(self) -> None:
         """Send the last frame again if a slot has passed without one."""
-        passed_slot = self._slot() - 1
-        if self._last is not None and passed_slot > self._filled_slot:
+        if self._last is not None and self._slot() - 1 > self._filled_slot:
             self._send(self._last)
-            self._filled_slot = passed_slot
+            self._fill_slot()
 
     def close(self) -> None:
         """Give the camera back. May be called twice."""
@@ -113,6 +112,11 @@ class VirtualCameraSink:
 
     def _slot(self) -> int:
         return int((self._clock() - self._begun_at_s) * self._fps)
+
+    def _fill_slot(self) -> None:
+        """Count one picture as sent: never ahead of time, and making good no more than one slot that was missed."""
+        slot = self._slot()
+        self._filled_slot = min(slot, max(self._filled_slot + 1, slot - 2))
 
     def _send(self, image: Image) -> None:
         camera = self._camera
