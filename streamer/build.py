@@ -6,6 +6,7 @@ mistake is answered at once and leaves nothing behind.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -21,6 +22,7 @@ from streamer.frames import Frame
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.pipeline import Pipeline
+from streamer.readers import ReaderWatch
 from streamer.rendering import Renderer
 from streamer.scaling import keep_to_one_thread
 from streamer.sinks.encoders import Encoding, choose_encoder
@@ -29,6 +31,8 @@ from streamer.stats import Stats
 if TYPE_CHECKING:
     from streamer.backgrounds.generated import GeneratedBackground
     from streamer.segmentation.predictor import NetworkSegmenter
+
+logger = logging.getLogger(__name__)
 
 PAINTED = "painted"
 """What the background that is painted is called."""
@@ -93,6 +97,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             sink = _open_sink(spec, source.info, config, controls, segmenter, painted)
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
+        is_resting = _rest_when_unwanted(source, outputs, opened_sinks, config, controls, stack)
         pipeline = Pipeline(
             source,
             renderer.compose,
@@ -106,6 +111,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             on_written=on_written,
             should_stop=controls.stop_requested,
             on_stop=controls.request_stop,  # what waits for these controls alone hears of Ctrl-C, too
+            is_resting=is_resting,
         )
         yield Stream(source.info, outputs, pipeline, opened_sinks, segmenter)
 
@@ -226,9 +232,46 @@ def _open_sink(
         info,
         encoding=_encoding(config),
         has_alpha=has_alpha(config),
+        virtual_device=config.virtual_device,
         on_key=lambda key: controls.act(actions[key]),
         hud=lambda: [segmenter.description, *([painted.status] if painted else [])],
     )
+
+
+def _rest_when_unwanted(
+    source: FrameSource,
+    outputs: Sequence[str],
+    opened_sinks: Sequence[Sink],
+    config: StreamConfig,
+    controls: Controls,
+    stack: ExitStack,
+) -> Callable[[], bool]:
+    """Close a camera while it is switched off or nobody looks; the result tells whether it rests.
+
+    A recording goes on with safe pictures meanwhile, so there, and for a file, nothing rests.
+    """
+    from streamer.sources.kept_camera import KeptCamera
+
+    if not isinstance(source, KeptCamera) or not all(is_watched(output) for output in outputs):
+        return lambda: False
+    watch = None if config.always_on else _watch_readers(opened_sinks)
+    if watch is not None:
+        stack.callback(watch.close)
+    source.keep_open_while(lambda: not controls.state.paused and (watch is None or watch.is_wanted()))
+    return lambda: source.is_asleep
+
+
+def _watch_readers(opened_sinks: Sequence[Sink]) -> ReaderWatch | None:
+    """Who reads the virtual camera, if it is the only output and this system can tell."""
+    from streamer.sinks.virtual_camera import VirtualCameraSink
+
+    if len(opened_sinks) != 1 or not isinstance(opened_sinks[0], VirtualCameraSink):
+        return None
+    try:
+        return ReaderWatch(opened_sinks[0].device)
+    except OSError as error:
+        logger.info("whether a program reads the virtual camera cannot be told (%s): the camera stays on", error)
+        return None
 
 
 def _encoding(config: StreamConfig) -> Encoding:

@@ -142,6 +142,13 @@ class StreamConfig(BaseModel):
     camera_fourcc: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{4}$")] = None
     """Picture format to ask the camera for: MJPG, YUYV..."""
 
+    virtual_device: Annotated[str | None, Field(min_length=1)] = None
+    """The virtual camera that output virtual means, such as /dev/video10 or, on Windows and macOS, its name. Not given:
+    the first that is free."""
+    always_on: bool = False
+    """Keep the camera on although no program reads the virtual camera. Without it, on Linux, the camera is off until
+    one does, if the virtual camera is the only output."""
+
     model: Literal["compact", "classic"] = "compact"
     """Network that finds the person: compact runs in real time on a CPU; classic has 31 million parameters and needs a
     file of weights."""

@@ -206,9 +206,9 @@ def _virtual_camera() -> Iterator[Finding]:
     if found or find_spec("pyvirtualcam") is None:
         return
     if platform.system() == "Linux":
-        from streamer.sinks.virtual_camera import LOAD_LOOPBACK
+        from streamer.sinks.virtual_setup import how_to_make_one
 
-        yield Finding("virtual camera", "no", "none found", LOAD_LOOPBACK)
+        yield Finding("virtual camera", "no", "none found", how_to_make_one())
     else:
         yield Finding("virtual camera", "ok", "pyvirtualcam is installed; it sends to the camera of OBS Studio")
 

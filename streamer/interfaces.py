@@ -103,7 +103,7 @@ class WatchedSink(Protocol):
     """
 
     def idle(self) -> None:
-        """Called some 30 times a second while no frame comes: handle window events, keep the device fed."""
+        """Called some 60 times a second while no frame comes: handle window events, keep the device fed."""
         ...
 
 

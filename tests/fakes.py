@@ -244,3 +244,47 @@ class WindowSink(RecordingSink):
     def idle(self) -> None:
         self.idled += 1
         self._on_idle(self.idled)
+
+
+class Connection:
+    """One opening of a live source: gives what the script holds, then waits until it is closed.
+
+    Args:
+        script: pictures; an exception is raised.
+        ends: the source ends by itself after the script.
+    """
+
+    def __init__(self, *script: Image | Exception, ends: bool = False, bad_frames: int = 0) -> None:
+        self.info = SourceInfo("camera 7", SIZE, Fraction(25), is_live=True)
+        self.bad_frames = bad_frames
+        self.has_closed = threading.Event()
+        self._script = script
+        self._ends = ends
+
+    def __iter__(self) -> Iterator[Frame]:
+        begun_at_s = time.monotonic()
+        for index, step in enumerate(self._script):
+            if isinstance(step, Exception):
+                raise step
+            now_s = time.monotonic()
+            yield Frame(step, index, now_s - begun_at_s, now_s)
+        if not self._ends:
+            wait(self.has_closed)
+
+    def close(self) -> None:
+        self.has_closed.set()
+
+
+class Openings:
+    """Opens one thing of a script after the other; an exception is raised, and the last one is repeated."""
+
+    def __init__(self, *script: Connection | Exception) -> None:
+        self.count = 0
+        self._script = script
+
+    def __call__(self) -> Connection:
+        step = self._script[min(self.count, len(self._script) - 1)]
+        self.count += 1
+        if isinstance(step, Exception):
+            raise step
+        return step
