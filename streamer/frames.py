@@ -40,6 +40,8 @@ class Frame:
     """Presentation time in seconds on the source's own clock. Exact enough to find the container's tick by rounding."""
     captured_at_s: float
     """``time.monotonic()`` when the frame left the device or decoder; latency counts from here."""
+    scene: int = 0
+    """Another number than the frame before: nothing of earlier frames holds any more, the camera was opened again."""
 
     @property
     def size(self) -> Size:
@@ -48,7 +50,7 @@ class Frame:
 
     def with_image(self, image: Image) -> Frame:
         """The same moment with other pixels."""
-        return Frame(image, self.index, self.pts_s, self.captured_at_s)
+        return Frame(image, self.index, self.pts_s, self.captured_at_s, self.scene)
 
     def __repr__(self) -> str:
         return f"Frame(index={self.index}, size={self.size}, pts_s={self.pts_s:.6f})"

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from streamer.frames import Alpha, Frame, Image
 
-Plane: TypeAlias = NDArray[np.float32]
+Levels: TypeAlias = NDArray[np.uint8]
+"""One value 0..255 a pixel, ``(h, w)``."""
 
 HEIGHT_PX = 180
 """Mattes and pictures are judged at about this height."""
@@ -44,7 +45,7 @@ class PlausibilityGate:
 
     def __init__(self, *, is_live: bool = True) -> None:
         self._is_live = is_live
-        self._edges: Plane | None = None
+        self._edges: Levels | None = None
         self._area: float | None = None
         self._flood: tuple[float, float] | None = None
 
@@ -86,22 +87,27 @@ class PlausibilityGate:
         return "the person covers much more of the picture from one frame to the next"
 
 
-def _edges(image: Image, step: int) -> Plane:
-    """How strong the edges of a picture are, each within a pixel of where it lies, relative to their mean."""
-    size = (len(range(0, image.shape[1], step)), len(range(0, image.shape[0], step)))
-    small = (cv2.resize(image, size, interpolation=cv2.INTER_AREA) if step > 1 else image).astype(np.int16)
-    edges = np.zeros(small.shape[:2], np.float32)
-    edges[:, 1:] = np.abs(np.diff(small, axis=1)).max(axis=-1)
-    edges[1:] += np.abs(np.diff(small, axis=0)).max(axis=-1)
-    return np.asarray(cv2.dilate(edges, np.ones((3, 3), np.uint8)) / (edges.mean() + 1), np.float32)
+def _edges(image: Image, step: int) -> Levels:
+    """How strong the edges of a picture are in all colours together, each within a pixel of where it lies."""
+    small = np.ascontiguousarray(image[::step, ::step])
+    edges = np.zeros(small.shape[:2], np.uint8)
+    all_colors = np.ones((1, 3), np.float32)
+    edges[:, 1:] = cv2.transform(cv2.absdiff(small[:, 1:], small[:, :-1]), all_colors)  # 255 at most
+    edges[1:] = cv2.add(edges[1:], cv2.transform(cv2.absdiff(small[1:], small[:-1]), all_colors))
+    return np.asarray(cv2.dilate(edges, np.ones((3, 3), np.uint8)), np.uint8)
 
 
-def _is_late(alpha: Alpha, edges: Plane, edges_before: Plane | None) -> bool:
+def _is_late(alpha: Alpha, edges: Levels, edges_before: Levels | None) -> bool:
     """Whether the matte's outline follows the edges of the picture before and not those of its own."""
     if edges_before is None or edges_before.shape != edges.shape:
         return False
     person = (alpha > 0.5).astype(np.uint8)
-    outline = cv2.morphologyEx(person, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    if np.count_nonzero(outline) < OUTLINE_PX:
+    outline = cv2.morphologyEx(person, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    if cv2.countNonZero(outline) < OUTLINE_PX:
         return False
-    return float(edges_before[outline].mean()) > FITS_BEFORE * float(edges[outline].mean())
+    return _fit(outline, edges_before) > FITS_BEFORE * _fit(outline, edges)
+
+
+def _fit(outline: Levels, edges: Levels) -> float:
+    """How much stronger the edges are along that outline than in the whole picture; 1 = no more."""
+    return (cv2.mean(edges, outline)[0] + 1) / (cv2.mean(edges)[0] + 1)

@@ -77,7 +77,8 @@ class Renderer:
         self._failures_allowed = failures_allowed
         self._failures_in_a_row = 0
         self._gate = PlausibilityGate(is_live=failures_allowed is None)
-        self._matted_size: Size | None = None
+        self._scene: tuple[int, Size] | None = None
+        self._is_new_scene = False
         self._composed_size: Size | None = None
         self._must_reset = False
         self._is_transparent = False
@@ -94,12 +95,15 @@ class Renderer:
         Raises:
             SegmentationError: more than ``failures_allowed`` frames in a row had no usable alpha.
         """
-        if frame.size != self._matted_size:
-            self._must_reset |= self._matted_size is not None
-            self._matted_size = frame.size
+        scene = (frame.scene, frame.size)
+        self._is_new_scene |= scene != (self._scene or scene)
+        self._scene = scene
         if self._controls.state.paused or self._controls.state.panic:
             self._must_reset = True  # what the segmenter remembers is of another moment
             return Matted(frame, None)
+        if self._is_new_scene:
+            self._is_new_scene, self._must_reset = False, True
+            self._alpha_of(frame)  # not used: a segmenter that is a picture late would give the old scene's
         return Matted(frame, self._plausible(frame, self._alpha_of(frame)))
 
     def compose(self, matted: Matted) -> Frame:

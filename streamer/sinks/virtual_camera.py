@@ -44,6 +44,7 @@ class VirtualCameraSink:
         device: ``/dev/videoN``, or the name of a camera on Windows and macOS; None = the first that is free.
         open_camera: what opens the camera, for tests: ``(width, height, fps, device)``.
         clock: the time in seconds.
+        reopen_s: pause between two tries to open a camera again that failed.
 
     Raises:
         MissingExtra: pyvirtualcam is not installed.
@@ -58,10 +59,12 @@ class VirtualCameraSink:
         device: str | None = None,
         open_camera: Callable[[int, int, float, str | None], Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        reopen_s: float = REOPEN_S,
     ) -> None:
         self._size = size
         self._fps = float(fps)
         self._clock = clock
+        self._reopen_s = reopen_s
         self._open_camera = open_camera or _open
         self._last: Image | None = None
         self._begun_at_s = clock()
@@ -130,7 +133,7 @@ class VirtualCameraSink:
                 "the virtual camera %s failed: %s; it is opened again when it is back", self.device, _one_line(error)
             )
             self._camera = None
-            self._reopen_at_s = self._clock() + REOPEN_S
+            self._reopen_at_s = self._clock() + self._reopen_s
             with suppress(*_FAULTS):  # it is broken anyway
                 camera.close()
 
@@ -138,7 +141,7 @@ class VirtualCameraSink:
         if self._is_reopening or self._clock() < self._reopen_at_s:
             return
         self._is_reopening = True
-        self._reopen_at_s = self._clock() + REOPEN_S
+        self._reopen_at_s = self._clock() + self._reopen_s
         threading.Thread(target=self._reopen, name="virtual camera opening", daemon=True).start()
 
     def _reopen(self) -> None:

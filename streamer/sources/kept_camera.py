@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from queue import SimpleQueue
 
 from streamer.errors import SourceError
-from streamer.frames import Frame
+from streamer.frames import Frame, Size
 from streamer.interfaces import FrameSource, SourceInfo
 from streamer.scaling import cover
 
@@ -61,6 +61,7 @@ class KeptCamera:
         self._is_lost = False
         self._begun_at_s: float | None = None
         self._next_index = 0
+        self._scene = -1
         self._bad_frames_before = 0
         self._source: FrameSource | None = open_source()
         self.info: SourceInfo = self._source.info
@@ -112,16 +113,20 @@ class KeptCamera:
     def _frames_of(self, source: FrameSource) -> Generator[Frame, None, bool]:
         """Its frames; the result is whether they have ended for good, and not because none are wanted for now."""
         first_index = self._next_index
+        size: Size | None = None
         for frame in source:
             if not self._is_wanted():
                 return False
             if self._begun_at_s is None:
                 self._begun_at_s = frame.captured_at_s
             self._note_frame()
+            if frame.size != size:
+                size = frame.size
+                self._scene += 1
             index = first_index + frame.index
             self._next_index = index + 1
             image = cover(frame.image, self.info.size)
-            yield Frame(image, index, frame.captured_at_s - self._begun_at_s, frame.captured_at_s)
+            yield Frame(image, index, frame.captured_at_s - self._begun_at_s, frame.captured_at_s, self._scene)
         return True
 
     def _note_frame(self) -> None:

@@ -120,7 +120,7 @@ def test_new_size_in_mid_stream_is_matted_at_its_own_size(write: Write) -> None:
 
 def test_alpha_of_the_old_size_after_a_size_change_shows_nothing_of_the_room() -> None:
     old = np.ones((SIZE.height, SIZE.width), np.float32)
-    renderer = make_renderer(ScriptedSegmenter({1: lambda image: old}))
+    renderer = make_renderer(ScriptedSegmenter({1: lambda image: old, 2: lambda image: old}))
     renderer.render(make_frame(0))
     assert_nothing_of_the_room(renderer.render(make_frame(1, Size(20, 8))).image)
 

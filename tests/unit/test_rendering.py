@@ -9,7 +9,7 @@ from fakes import SIZE, ScriptedBackground, ScriptedSegmenter, left_half, make_f
 from streamer.compositing import over
 from streamer.controls import Controls
 from streamer.errors import SegmentationError
-from streamer.frames import Alpha, Image, Size
+from streamer.frames import Alpha, Frame, Image, Size
 from streamer.rendering import LAST_RESORT_GREY, Renderer, Write
 from streamer.stats import Stats
 
@@ -288,3 +288,17 @@ def test_panic_shows_one_colour_and_mattes_nothing() -> None:
     assert not segmenter.calls
     controls.act("panic")
     assert len(np.unique(renderer.render(make_frame()).image)) > 1
+
+
+def test_after_a_new_scene_the_segmenter_has_forgotten_and_a_matte_that_is_late_is_not_used() -> None:
+    def nobody(image: Image) -> Alpha:
+        return np.zeros(image.shape[:2], np.float32)
+
+    segmenter = ScriptedSegmenter({1: nobody})
+    renderer = make_renderer(segmenter)
+    renderer.render(make_frame(0))
+    first = make_frame(1)
+    rendered = renderer.render(Frame(first.image, 1, first.pts_s, first.captured_at_s, scene=1)).image
+    assert segmenter.resets == 1
+    assert np.array_equal(segmenter.calls[1], segmenter.calls[2])
+    assert np.array_equal(rendered[:, :4], first.image[:, :4])
