@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 
@@ -252,18 +253,21 @@ class Connection:
     Args:
         script: pictures; an exception is raised.
         ends: the source ends by itself after the script.
+        runs: after the script ``secret_image()`` comes every few milliseconds, until it is closed.
+        bad_frames: what it says of them.
     """
 
-    def __init__(self, *script: Image | Exception, ends: bool = False, bad_frames: int = 0) -> None:
+    def __init__(self, *script: Image | Exception, ends: bool = False, runs: bool = False, bad_frames: int = 0) -> None:
         self.info = SourceInfo("camera 7", SIZE, Fraction(25), is_live=True)
         self.bad_frames = bad_frames
         self.has_closed = threading.Event()
         self._script = script
         self._ends = ends
+        self._runs = runs
 
     def __iter__(self) -> Iterator[Frame]:
         begun_at_s = time.monotonic()
-        for index, step in enumerate(self._script):
+        for index, step in enumerate(chain(self._script, self._running())):
             if isinstance(step, Exception):
                 raise step
             now_s = time.monotonic()
@@ -273,6 +277,11 @@ class Connection:
 
     def close(self) -> None:
         self.has_closed.set()
+
+    def _running(self) -> Iterator[Image]:
+        picture = secret_image()
+        while self._runs and not self.has_closed.wait(0.005):
+            yield picture
 
 
 class Openings:

@@ -86,6 +86,7 @@ class KeptCamera:
         while not self._closing.is_set():
             if not self._is_wanted():
                 self._sleep()
+                continue
             source = self._source or self._reopened()
             if source is None:
                 continue

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from fakes import (
     SIZE,
@@ -96,7 +95,7 @@ def test_while_the_camera_is_gone_nobody_is_shown_and_then_it_goes_on() -> None:
 def test_a_camera_that_rests_is_no_stall_but_nobody_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     wanted = threading.Event()
     wanted.set()
-    source = KeptCamera(Openings(Connection(*[SECRET] * 1000)))
+    source = KeptCamera(Openings(Connection(runs=True)))
     source.keep_open_while(wanted.is_set)
     stats = Stats()
     renderer = Renderer(ScriptedSegmenter(), [ScriptedBackground()], Controls(), stats)
@@ -147,7 +146,7 @@ class Life:
         self.device = folder / "video10"
         self.device.touch()
         self.opened = [threading.Event() for _ in range(4)]
-        self.connections = [Connection(*[np.zeros((SIZE.height, SIZE.width, 3), np.uint8)] * 100_000) for _ in range(4)]
+        self.connections = [Connection(runs=True) for _ in range(4)]
         self._count = 0
         self._weights = red_means_person(folder / "red.safetensors")
         self._controls: list[Controls] = []

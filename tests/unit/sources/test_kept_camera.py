@@ -266,13 +266,18 @@ def test_a_camera_that_is_gone_when_it_is_wanted_again_is_lost_and_no_longer_asl
     assert warnings(caplog) == ["camera 7 is not plugged in; waiting until it is back"]
 
 
-def test_close_ends_a_rest() -> None:
+def test_close_ends_a_rest_and_wakes_no_camera() -> None:
     first = Connection(PICTURE)
-    source = KeptCamera(Openings(first))
+    openings = Openings(first)
+    source = KeptCamera(openings)
     source.keep_open_while(lambda: False)
     with iterating(source) as (frames, _):
         wait(first.has_closed)
+    for thread in threading.enumerate():
+        if thread.name.endswith("opening"):
+            thread.join(WAIT_S)
     assert not frames
+    assert openings.count == 1
 
 
 def test_closed_before_it_was_read_it_gives_nothing() -> None:
