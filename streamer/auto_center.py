@@ -40,8 +40,13 @@ SPEED = 3.5
 """Of a move, per second: half way after half a second, nearly there after two."""
 SMOOTH_S = 0.25
 """Time over which the person's place is averaged."""
+REACH = 2.0
+"""A side of the view is aimed outside the frame by at most so many times the person's distance from that side of it:
+whoever comes near the side makes the view come back in time."""
+UTMOST_REACH = 3.0
+"""The same for every single frame, whatever the spring says."""
 GIVE_BACK = 0.1
-"""Shares of the frame per second by which the view may reach further out after the person moved away from the side."""
+"""Shares of the frame by which, each second, the distance counts for more again after the person moved away."""
 PATIENCE_S = 1.0
 """How long nobody must be there before the view goes back to the whole frame; how long a gap begins a new scene."""
 CUT = 30.0
@@ -135,7 +140,7 @@ class AutoCenter:
             with_room: False = only what the alpha shows is needed; the rest of the image may be black.
         """
         view = self.look(frame, alpha)
-        return Placed(frame.image, alpha, alpha) if view == WHOLE else _moved(frame.image, alpha, view, with_room)
+        return Placed(frame.image, alpha, alpha) if view == WHOLE else moved(frame.image, alpha, view, with_room)
 
     def look(self, frame: Frame, alpha: Alpha) -> View:
         """What is to be seen of this frame."""
@@ -181,9 +186,10 @@ class AutoCenter:
             self._at, self._speed, self._is_moving = self._aim.copy(), np.zeros(3), False
 
     def _hide_cuts(self, outline: Outline) -> None:
-        """Whatever the spring says: no side of the view further outside than twice the person's distance from it."""
+        """See that no side that cuts the person is inside the view."""
         middle, top, scale = self._at
-        allowed = np.clip(middle, scale / 2 - 2 * outline.left_gap, 1 - scale / 2 + 2 * outline.right_gap)
+        left, right = UTMOST_REACH * outline.left_gap, UTMOST_REACH * outline.right_gap
+        allowed = np.clip(middle, scale / 2 - left, 1 - scale / 2 + right)
         if allowed != middle:
             self._at[0], self._speed[0] = allowed, 0.0
         self._at[1] = np.clip(top, 0.0, 1 - scale)
@@ -194,6 +200,7 @@ def measure(alpha: Alpha) -> Outline | None:
     height, width = alpha.shape
     scale = min(1.0, SMALL_PX / max(height, width))
     small = shrink(alpha, Size(max(1, round(width * scale)), max(1, round(height * scale))))
+    small = np.clip(2 * small - 0.5, 0, 1)  # a veil of alpha is nobody
     if small.mean() < LEAST_PERSON:
         return None
     rows, columns = small.mean(axis=1), small.mean(axis=0)
@@ -234,13 +241,14 @@ def _first_crossing(profile: NDArray[np.float32], level: float) -> float:
 def _best_view(person: Outline) -> View:
     """Head and shoulders in the middle, some air above the head, and no cut of the body in sight."""
     by_head = (1 - person.top) / (1 - HEADROOM)
-    by_sides = 2 * min(person.middle + person.left_gap, 1 - person.middle + person.right_gap)
+    left, right = REACH * person.left_gap, REACH * person.right_gap
+    by_sides = 2 * min(person.middle + left, 1 - person.middle + right)
     scale = min(1.0, max(1 / MOST_ZOOM, min(by_head, by_sides)))
-    middle = min(max(person.middle, scale / 2 - person.left_gap), 1 - scale / 2 + person.right_gap)
+    middle = min(max(person.middle, scale / 2 - left), 1 - scale / 2 + right)
     return View(middle, min(max(0.0, person.top - HEADROOM * scale), 1 - scale), scale)
 
 
-def _moved(image: Image, alpha: Alpha, view: View, with_room: bool) -> Placed:
+def moved(image: Image, alpha: Alpha, view: View, with_room: bool) -> Placed:
     """The view of a frame at the frame's size. Image and alpha go through one warp, as four channels of a picture."""
     height, width = alpha.shape
     left, top, right, bottom = (0, 0, width, height) if with_room else _person_box(alpha, view)
@@ -258,17 +266,17 @@ def _moved(image: Image, alpha: Alpha, view: View, with_room: bool) -> Placed:
     box = Size(max(1, right - left), max(1, bottom - top))
     layer = cv2.warpAffine(layer, from_here, box, flags=flags, borderMode=cv2.BORDER_REFLECT)
     within = np.s_[top : top + box.height, left : left + box.width]
-    moved, behind = np.zeros_like(image), np.zeros_like(alpha)
-    moved[within] = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
+    picture, behind = np.zeros_like(image), np.zeros_like(alpha)
+    picture[within] = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
     behind[within] = cv2.extractChannel(layer, 3) * np.float32(1 / 255)
     outside_left = max(0, math.ceil(-origin_x / view.scale))
     outside_right = max(0, math.ceil((view.right - 1) * width / view.scale))
     if not outside_left and not outside_right:
-        return Placed(moved, behind, behind)
+        return Placed(picture, behind, behind)
     own = behind.copy()
     own[:, :outside_left] = 0
     own[:, width - outside_right :] = 0
-    return Placed(moved, own, behind)
+    return Placed(picture, own, behind)
 
 
 def _person_box(alpha: Alpha, view: View) -> tuple[int, int, int, int]:

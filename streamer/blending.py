@@ -21,7 +21,7 @@ CERTAIN = 0.98
 """Alpha from which on a pixel's colour is the person's alone."""
 LEAST_PERSON = 0.005
 """Share of the frame below which there is nobody whose light could be measured."""
-MOST_LIGHT, MOST_TINT = 16.0, 5.0
+MOST_LIGHT, MOST_TINT = 16.0, 4.0
 """Farthest that lightness is moved, and strongest tint, in CIELAB at full strength: a person in the dark is still seen,
 and skin before a green wall is not green."""
 LEAST_GAIN, MOST_GAIN = 0.55, 3.0
@@ -117,11 +117,11 @@ def mean_color(image: Image, alpha: Alpha) -> _Color | None:
 def match(person: _Color, behind: _Color, strength: float) -> Image:
     """Curves that move the person's mean colour toward the background's.
 
-    After Reinhard, Ashikhmin, Gooch and Shirley, "Color Transfer between Images" (2001), with changes, for a background is
-    no portrait. Only the mean is moved, and never farther than ``MOST_LIGHT``. The tint is the background's own, limited
-    to ``MOST_TINT``: against the person's mean, a green shirt would make the face red. And all is put into one curve for
-    each of red, green and blue, which costs a look-up. What is made lighter keeps its black and its white; what is made
-    darker loses light evenly, like a picture that was exposed for less time.
+    After Reinhard, Ashikhmin, Gooch and Shirley, "Color Transfer between Images" (2001), with changes, for a background
+    is no portrait. Only the mean is moved, and never farther than ``MOST_LIGHT``. The tint is the background's own,
+    limited to ``MOST_TINT``: against the person's mean, a green shirt would make the face red. And all is put into one
+    curve for each of red, green and blue, which costs a look-up. What is made lighter keeps its black and its white;
+    what is made darker loses light evenly, like a picture that was exposed for less time.
 
     Args:
         person: mean colour in CIELAB ``(3,)``.
@@ -154,12 +154,13 @@ def spilled_light(alpha: Alpha, background: Image, strength: float) -> Image:
         strength: 0 to 1.
 
     Returns:
-        RGB uint8 ``(h, w, 3)``, black where there is none.
+        RGB uint8 ``(h, w, 3)``, black deep inside. Outside the person it is at its brightest, and is not seen: so the
+        mixed colours of the edge stay mixed of what they were.
     """
     sigma_px = max(0.5, WRAP_WIDTH * min(alpha.shape))
     blurred = cv2.GaussianBlur(background, (0, 0), 2 * sigma_px, borderType=cv2.BORDER_REPLICATE)
     inside = cv2.GaussianBlur(alpha, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
-    edge = np.clip(2 * (1 - inside), 0, 1) * alpha * np.float32(strength * WRAP_LIGHT)
+    edge = np.clip(2 - 2 * inside, 0, 1) * np.float32(strength * WRAP_LIGHT)
     light: Image = np.rint(blurred * edge[..., None]).astype(np.uint8)
     return light
 
