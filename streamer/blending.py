@@ -17,6 +17,8 @@ _Pixel = TypeVar("_Pixel", np.uint8, np.float32)
 
 SMALL_PX = 96
 """Longer side of the pictures on which light is measured and spread: it varies slowly."""
+BAND_PX = 6
+"""Height of the bands, on the small picture, in which colours are looked up."""
 CERTAIN = 0.98
 """Alpha from which on a pixel's colour is the person's alone."""
 LEAST_PERSON = 0.005
@@ -69,22 +71,24 @@ class Blending:
         Returns:
             RGB uint8 ``(h, w, 3)``, still with the old room; to be laid over the background with the same alpha.
         """
-        small_alpha, small_behind = _small(alpha), _small(background)
+        small_alpha = _small(alpha)
         size = Size(alpha.shape[1], alpha.shape[0])
-        box = _box(small_alpha, size)
-        if box is None:
+        bands = _bands(small_alpha, size)
+        if not bands:
             return image
         result = image.copy()
-        if self._color_match > 0:
-            curves = self._curves_at(pts_s, image, small_alpha, small_behind)
-            if curves is not None:
-                result[box.slices] = cv2.LUT(image[box.slices], curves)
+        curves = self._curves_at(pts_s, image, small_alpha, background) if self._color_match > 0 else None
+        if curves is not None:
+            for band in bands:
+                result[band.slices] = cv2.LUT(image[band.slices], curves)
         if self._light_wrap > 0:
-            light = _enlarged(spilled_light(small_alpha, small_behind, self._light_wrap), box, size)
-            result[box.slices] = cv2.add(result[box.slices], light)
+            box = _around(bands)
+            light = _enlarged(spilled_light(small_alpha, _small(background), self._light_wrap), box, size)
+            lit = result[box.slices]
+            cv2.add(lit, light, dst=lit)
         return result
 
-    def _curves_at(self, pts_s: float, image: Image, alpha: Alpha, behind: Image) -> Image | None:
+    def _curves_at(self, pts_s: float, image: Image, alpha: Alpha, background: Image) -> Image | None:
         """The curves of this moment; None = nobody's light has been measured yet."""
         elapsed_s = pts_s - self._measured_s
         if 0 <= elapsed_s < MEASURE_EVERY_S:
@@ -95,7 +99,7 @@ class Blending:
             return self._curves
         share = 1 - math.exp(-elapsed_s / SETTLE_S) if 0 <= elapsed_s <= GAP_S else 1.0
         self._person = _toward(self._person, person, share)
-        self._behind = _toward(self._behind, _as_lab(behind).mean(axis=(0, 1)), share)
+        self._behind = _toward(self._behind, _as_lab(_small(background)).mean(axis=(0, 1)), share)
         self._curves = match(self._person, self._behind, self._color_match)
         return self._curves
 
@@ -175,18 +179,29 @@ def _small(picture: NDArray[_Pixel]) -> NDArray[_Pixel]:
     return shrink(picture, size)
 
 
-def _box(small: Alpha, size: Size) -> Area | None:
-    """Where in a frame of that size the person is, a little generously; None = nowhere."""
-    seen = small > 0
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    if rows.size == 0:
-        return None
-    spans = []
-    for cells, count, length in ((columns, small.shape[1], size.width), (rows, small.shape[0], size.height)):
-        begin, end = max(0, int(cells[0]) - 1), min(count, int(cells[-1]) + 2)
-        spans.append((begin * length // count, -(-end * length // count)))
-    (left, right), (top, bottom) = spans
-    return Area(left, top, right - left, bottom - top)
+def _bands(small: Alpha, size: Size) -> list[Area]:
+    """Where in a frame of that size the person is, a little generously, from the top down: nothing else need be lit.
+
+    Several areas, each as wide as the person is there, hold a third less than one around all of them.
+    """
+    height, width = small.shape
+    seen = cv2.dilate((small > 0).view(np.uint8), np.ones((3, 3), np.uint8))
+    bands = []
+    for first in range(0, height, BAND_PX):
+        last = min(height, first + BAND_PX)
+        columns = np.flatnonzero(seen[first:last].any(axis=0))
+        if columns.size:
+            left, right = int(columns[0]) * size.width // width, -(-(int(columns[-1]) + 1) * size.width // width)
+            top, bottom = first * size.height // height, last * size.height // height
+            bands.append(Area(left, top, right - left, bottom - top))
+    return [band for band in bands if band.height]
+
+
+def _around(bands: list[Area]) -> Area:
+    """One area that holds them all."""
+    left, top = min(band.left for band in bands), bands[0].top
+    right = max(band.left + band.width for band in bands)
+    return Area(left, top, right - left, bands[-1].top + bands[-1].height - top)
 
 
 def _enlarged(light: Image, box: Area, size: Size) -> Image:
