@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamer import backgrounds, networks, sinks, sources
+from streamer.auto_center import AutoCenter
+from streamer.blending import Blending
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import ConfigError, SinkError, WeightsError
-from streamer.frames import Frame
+from streamer.frames import Frame, Size
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.pipeline import Pipeline
 from streamer.readers import ReaderWatch
 from streamer.rendering import Renderer
 from streamer.scaling import keep_to_one_thread
+from streamer.segmentation.within import within
 from streamer.sinks.encoders import Encoding, choose_encoder
+from streamer.sources.framed import PictureRules, framed
 from streamer.stats import Stats
 
 if TYPE_CHECKING:
@@ -70,8 +74,9 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
     check(config)
     keep_to_one_thread()
     with ExitStack() as stack:
-        source = _open_source(config)
-        stack.callback(source.close)
+        device = _open_source(config)
+        stack.callback(device.close)
+        source = framed(device, picture_rules(config))
         outputs = config.output or (default_output(config, source.info),)
         check_outputs(outputs, config)
         is_painted = config.is_painted and config.write == "composite"
@@ -85,19 +90,21 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             painted = stack.enter_context(closing(networks.open_generated(config, source.info, controls, stats)))
             behind.insert(0, painted)
         renderer = Renderer(
-            segmenter,
+            within(segmenter, source.info.picture),
             behind,
             controls,
             stats,
             write=config.write,
             failures_allowed=None if source.info.is_live else FAILURES_ALLOWED,
+            auto_center=AutoCenter() if config.auto_center else None,
+            blending=_blending(config),
         )
         opened_sinks: list[Sink] = []
         for spec in outputs:
             sink = _open_sink(spec, source.info, config, controls, segmenter, painted)
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
-        is_resting = _rest_when_unwanted(source, outputs, opened_sinks, config, controls, stack)
+        is_resting = _rest_when_unwanted(device, outputs, opened_sinks, config, controls, stack)
         pipeline = Pipeline(
             source,
             renderer.compose,
@@ -159,6 +166,19 @@ def check_outputs(outputs: Sequence[str], config: StreamConfig) -> None:
         _check_folder(path, spec)
 
 
+def picture_rules(config: StreamConfig) -> PictureRules:
+    """What the settings say about the picture that is seen."""
+    left, top, right, bottom = (float(side) for side in config.crop.split(","))
+    width, height = (int(side) for side in config.output_size.split("x")) if config.output_size else (0, 0)
+    return PictureRules(
+        mirror=config.mirror,
+        crop=(left, top, right, bottom),
+        zoom=config.zoom,
+        size=Size(width, height) if config.output_size else None,
+        fit=config.picture_fit,
+    )
+
+
 def is_watched(output: str) -> bool:
     """Whether somebody watches an output while it runs, so that a file has to play at its own speed."""
     return output != "null" and not sinks.is_file(output)
@@ -205,6 +225,11 @@ def _open_source(config: StreamConfig) -> FrameSource:
     camera = sources.CameraRequest(width, height, config.camera_fps, config.camera_fourcc)
     paced = any(is_watched(output) for output in config.output)
     return sources.open_source(config.input, start_s=config.start, end_s=config.end, camera=camera, paced=paced)
+
+
+def _blending(config: StreamConfig) -> Blending | None:
+    is_wanted = config.color_match > 0 or config.light_wrap > 0
+    return Blending(config.color_match, config.light_wrap) if is_wanted else None
 
 
 def _background_specs(config: StreamConfig, *, is_live: bool) -> tuple[str, ...]:

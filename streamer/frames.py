@@ -28,6 +28,25 @@ class Size(NamedTuple):
         return f"{self.width}x{self.height}"
 
 
+class Area(NamedTuple):
+    """A rectangle of a picture, in whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def size(self) -> Size:
+        """Width and height."""
+        return Size(self.width, self.height)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns: ``image[area.slices]`` is what lies inside."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture with its time. What a source yields and, composited, what a sink takes."""

@@ -14,6 +14,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from streamer.auto_center import AutoCenter
+from streamer.blending import Blending
 from streamer.compositing import estimate_foreground, replace_background, with_alpha
 from streamer.controls import Controls
 from streamer.errors import GenerationError, SegmentationError, StreamerError
@@ -55,6 +57,8 @@ class Renderer:
             ``(h, w)``; ``foreground`` gives RGBA ``(h, w, 4)`` with straight alpha.
         failures_allowed: how many frames in a row may go without a usable alpha before ``render`` raises;
             None = any number, for live work.
+        auto_center: moves the person of a composite into the middle; None = nothing moves.
+        blending: fits the person of a composite to the background's light; None = they stay as they were taken.
     """
 
     def __init__(
@@ -66,6 +70,8 @@ class Renderer:
         *,
         write: Write = "composite",
         failures_allowed: int | None = None,
+        auto_center: AutoCenter | None = None,
+        blending: Blending | None = None,
     ) -> None:
         if len(backgrounds) != len(controls.backgrounds):
             raise ValueError(f"{len(backgrounds)} backgrounds, but controls for {len(controls.backgrounds)}")
@@ -75,6 +81,8 @@ class Renderer:
         self._stats = stats
         self._write = write
         self._failures_allowed = failures_allowed
+        self._auto_center = auto_center
+        self._blending = blending
         self._failures_in_a_row = 0
         self._gate = PlausibilityGate(is_live=failures_allowed is None)
         self._scene: tuple[int, Size] | None = None
@@ -197,13 +205,23 @@ class Renderer:
             ) from error
 
     def _composite(self, frame: Frame, alpha: Alpha, index: int) -> Image:
+        shows_room = self._backgrounds[index].shows_room
+        image, alpha_behind = frame.image, alpha
+        if self._auto_center is not None:
+            with self._stats.time("center"):
+                placed = self._auto_center.place(frame, alpha, with_room=shows_room)
+            image, alpha = placed.image, placed.alpha
+            if shows_room:  # the room moves with the person; any other background stands still
+                frame, alpha_behind = frame.with_image(image), placed.alpha_behind
         with self._stats.time("background"):
-            background = self._background_image(frame, alpha, index)
+            background = self._background_image(frame, alpha_behind, index)
         self._is_transparent = background is None
         with self._stats.time("composite"):
             if background is None:
-                return _cut_out(frame.image, alpha)
-            return replace_background(frame.image, alpha, background)
+                return _cut_out(image, alpha)
+            if self._blending is not None and not shows_room:  # the room lights the person already
+                image = self._blending.blend(image, alpha, background, frame.pts_s)
+            return replace_background(image, alpha, background)
 
     def _background_image(self, frame: Frame, alpha: Alpha, index: int) -> Image | None:
         try:
