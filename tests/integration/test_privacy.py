@@ -26,9 +26,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from streamer.backgrounds.generated import GeneratedBackground, Scene
+from streamer.backgrounds.generated import GeneratedBackground
 from streamer.backgrounds.keyframes import RoomWatch
-from streamer.backgrounds.plate_orders import PlatesInBackground
+from streamer.backgrounds.plate_orders import PlatesInBackground, Scene
 from streamer.backgrounds.still import StillBackground, solid
 from streamer.controls import Controls
 from streamer.errors import GenerationCancelled
