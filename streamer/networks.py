@@ -172,7 +172,9 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
     prompt_at = prompts_by_time(config, info, controls)
     orders: PlateOrders
     if info.is_live:
-        orders = PlatesInBackground(_remembered(_live_generator(config), config, exactly=False), stats)
+        # An interval asks for another picture of the same room: one from the disk would be the same.
+        wants_another = config.keyframe_interval is not None
+        orders = PlatesInBackground(_remembered(_live_generator(config), config, exactly=wants_another), stats)
     else:
         generator = _remembered(open_generator(config), config, exactly=True)
         orders = PlatesAtOnce(generator, stats, should_stop=controls.stop_requested)
@@ -207,7 +209,7 @@ def _live_generator(config: StreamConfig) -> PlateGenerator:
 
 
 def _remembered(generator: PlateGenerator, config: StreamConfig, *, exactly: bool) -> PlateGenerator:
-    """The generator with its cache on disk; ``exactly`` = only for the very same keyframe, pixel for pixel."""
+    """The generator with its cache on disk; ``exactly``: see ``CachedGenerator``."""
     if config.plate_cache == 0:
         return generator
     from streamer.backgrounds.generators import CachedGenerator
