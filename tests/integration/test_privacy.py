@@ -351,7 +351,7 @@ def test_painted_background_shows_nothing_of_the_room_before_between_and_after_i
 
 
 class PlatesThatGiveTheKeyframeAway:
-    """A generator whose plates are dark for one prompt, and a copy of the keyframe for the other: a painter gone wild."""
+    """A generator whose plates are dark for one prompt, and the keyframe itself for the other."""
 
     def generate(self, keyframe: Keyframe, prompt: str, seed: int, *, should_stop: Callable[[], bool]) -> Plate:
         image = keyframe.frame.image if prompt == "copy" else np.full((6, 8, 3), 90, np.uint8)
