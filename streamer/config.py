@@ -124,6 +124,8 @@ class StreamConfig(BaseModel):
     """Run Stable Diffusion's safety checker on painted backgrounds; refused ones are not shown."""
     crossfade_ms: Annotated[float, Field(ge=0, le=10000)] = 400
     """Milliseconds over which one painted background fades into the next."""
+    paint_ahead: bool = True
+    """Live: paint the other prompts ahead while nothing else is to be painted, so that a key shows them at once."""
     keyframe_interval: Annotated[float | None, Field(ge=1)] = None
     """Paint a new background every so many seconds. Not given: only for another prompt, room or light."""
     plate_cache: Annotated[int, Field(ge=0, le=100_000)] = 500
