@@ -23,8 +23,9 @@ def x_server(*programs: str) -> Iterator[str]:
     if sys.platform != "linux" or missing:
         pytest.skip(f"needs {', '.join(missing) or 'Linux'}")
     reading, writing = os.pipe()
+    # -r: no key repeats itself, however late it is let go on a busy machine
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-noreset"],
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-noreset", "-r"],
         pass_fds=[writing],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -15,6 +16,11 @@ __all__ = ["Bindings", "Hotkeys"]
 
 logger = logging.getLogger(__name__)
 
+SHUTTERS = ("panic", "camera-off")
+"""Actions that hide somebody: a key that is held down too long must not undo them."""
+HELD_S = 1.0
+"""The same key within this time counts as held down, where nobody tells when it is let go: keyboards begin to repeat
+after half a second or a little more."""
 INSTALL = 'pip install -e ".[hotkeys]"'
 
 
@@ -36,11 +42,22 @@ class Hotkeys:
         act: called with an action, on the thread that heard the key.
         has_window: there is a preview window.
         is_global: keys are wanted in every window.
+        clock: the time in seconds.
     """
 
-    def __init__(self, bindings: Bindings, act: Callable[[str], None], *, has_window: bool, is_global: bool) -> None:
+    def __init__(
+        self,
+        bindings: Bindings,
+        act: Callable[[str], None],
+        *,
+        has_window: bool,
+        is_global: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._bindings = bindings
         self._act = act
+        self._clock = clock
+        self._pressed_at_s: dict[str, float] = {}
         self._everywhere = {binding.everywhere: binding for binding in bindings.all}
         self._global = self._open_global() if is_global and bindings.all else None
         refused = [self._everywhere[key] for key in self._global.refused] if self._global else []
@@ -53,11 +70,11 @@ class Hotkeys:
 
     def in_window(self, key: str) -> None:
         """Do what a key of the preview window stands for."""
-        self._do(self._bindings.action_in_window(key))
+        self._do_here(self._bindings.action_in_window(key))
 
     def in_terminal(self, key: str) -> None:
         """Do what a key of the terminal stands for."""
-        self._do(self._bindings.action_here(key))
+        self._do_here(self._bindings.action_here(key))
 
     def close(self) -> None:
         """Stop listening and give the terminal back. May be called twice."""
@@ -66,10 +83,18 @@ class Hotkeys:
         if self._global is not None:
             self._global.close()
 
-    def _do(self, action: str | None) -> None:
-        if action is not None:
-            logger.debug("key: %s", action)
-            self._act(action)
+    def _do_here(self, action: str | None) -> None:
+        if action is None:
+            return
+        now_s = self._clock()
+        is_held = now_s - self._pressed_at_s.get(action, -HELD_S) < HELD_S
+        self._pressed_at_s[action] = now_s
+        if not (is_held and action in SHUTTERS):
+            self._do(action)
+
+    def _do(self, action: str) -> None:
+        logger.debug("key: %s", action)
+        self._act(action)
 
     def _open_global(self) -> _GlobalKeys | None:
         """None, and a line that says why, where keys cannot be heard in every window."""

@@ -20,6 +20,8 @@ from program import PATIENCE_S, PERSON, ROOT, Program, room, room_clip
 from terminals import Tmux
 from x_display import press, screen, x_server
 
+from streamer.hotkeys import HELD_S
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither tmux nor Xvfb")
 
 BLUE, BROWN, GREY = (32, 64, 96), (160, 80, 16), (40, 40, 40)
@@ -81,6 +83,7 @@ def test_keys_in_the_terminal_change_the_picture_and_end_the_program(camera: str
         tmux.wait_for("keys in this terminal")
         for key, color in ((None, BLUE), ("b", BROWN), ("F9", GREY), ("F9", BROWN)):
             if key is not None:
+                time.sleep(HELD_S)  # the same key pressed sooner would count as held down
                 tmux.send(key)
             eventually(lambda color=color: behind(folder, color), f"{color} after {key}", lambda: tmux.send("i"))  # type: ignore[misc]
         assert "still saved: " in tmux.text()
@@ -112,10 +115,12 @@ def test_keys_in_the_preview_change_what_is_on_the_screen(tmp_path: Path) -> Non
 
             eventually(lambda: shows(BLUE, PERSON), "the person before blue")
             hit("h")
+            eventually(lambda: is_of_color(picture(display, window)[:8], BLUE), "no figures")
             hit("b")
             eventually(lambda: shows(BROWN, PERSON) and not shows(BLUE), "the person before brown")
             hit("x")
             eventually(lambda: is_of_color(picture(display, window), GREY), "one grey alone")
+            time.sleep(HELD_S)  # pressed sooner it would count as held down
             hit("x")
             eventually(lambda: shows(BROWN, PERSON), "the person again")
             hit("q")
@@ -161,10 +166,8 @@ def window_area(display: str, window: str) -> tuple[slice, slice]:
 
 
 def picture(display: str, window: str) -> NDArray[np.uint8]:
-    """The middle of the window, without what its frame may be."""
-    seen = screen(display)[window_area(display, window)]
-    height, width = seen.shape[:2]
-    return seen[height // 4 : -height // 4, width // 4 : -width // 4]
+    """What is in the window, without its rim."""
+    return screen(display)[window_area(display, window)][4:-4, 4:-4]
 
 
 def rounded(color: tuple[int, int, int]) -> tuple[int, ...]:

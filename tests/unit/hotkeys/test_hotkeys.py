@@ -140,6 +140,19 @@ def test_a_preview_window_is_enough(machine: Machine, done: list[str], caplog: p
     ]
 
 
+def test_a_key_that_is_held_down_does_not_show_again_what_it_hid(machine: Machine, done: list[str]) -> None:
+    now_s = [50.0]
+    keys = Hotkeys(Bindings(), done.append, has_window=True, is_global=False, clock=lambda: now_s[0])
+    for passed_s in (0, 0.7, 0.03, 0.03, 0.9):
+        now_s[0] += passed_s
+        keys.in_window("x")
+        keys.in_window("b")
+    assert done == ["panic", *["next-background"] * 5]
+    now_s[0] += 1.0
+    keys.in_window("x")
+    assert done[-1] == "panic"
+
+
 def test_without_any_way_to_press_a_key_nothing_is_said(
     machine: Machine, done: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
