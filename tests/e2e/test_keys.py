@@ -98,6 +98,7 @@ def test_keys_in_the_terminal_change_the_picture_and_end_the_program(camera: str
 
 
 def test_keys_in_the_preview_change_what_is_on_the_screen(tmp_path: Path) -> None:
+    pytest.importorskip("Xlib", reason="needs python-xlib, to see the screen")
     with x_server("xdotool") as display:
         program = Program(tmp_path, display=display)
         cv2.imwrite(str(tmp_path / "room.png"), room(20)[..., ::-1])

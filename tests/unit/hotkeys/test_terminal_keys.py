@@ -97,10 +97,10 @@ def test_keys_come_one_by_one_and_the_terminal_is_as_before_however_it_ends(last
 
 
 @POSIX
-def test_a_terminal_that_hangs_up_ends_the_reading_alone() -> None:
+def test_ctrl_d_is_no_end_of_input() -> None:
     with reader_in_a_terminal() as (process, typing, _):
         assert line(process) == "ready"
-        os.write(typing, b"\x04")  # in single-key mode no end of input
+        os.write(typing, b"\x04")
         os.write(typing, b"q")
         assert line(process) == "key q"
         assert process.wait(WAIT_S) == 0
