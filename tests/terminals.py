@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -19,17 +20,20 @@ class Tmux:
 
     Args:
         folder: where the shell starts, and where the server has its socket.
+        shell: its command.
         environment: variables for the shell beside those of this process; an empty one is taken away.
     """
 
-    def __init__(self, folder: Path, **environment: str) -> None:
-        if not shutil.which("tmux") or not shutil.which("bash"):
-            pytest.skip("needs tmux and bash")
+    def __init__(
+        self, folder: Path, shell: Sequence[str] = ("bash", "--norc", "--noprofile"), **environment: str
+    ) -> None:
+        missing = [name for name in ("tmux", shell[0]) if not shutil.which(name)]
+        if missing:
+            pytest.skip(f"needs {' and '.join(missing)}")
         self._socket = str(folder / "tmux")
         variables = {name: value for name, value in {**os.environ, **environment}.items() if value}
         variables.pop("TMUX", None)
         self._environment = {**variables, "PS1": "$ ", "TERM": "xterm-256color"}
-        shell = ["bash", "--norc", "--noprofile"]
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "50", "-c", str(folder), *shell)
 
     def __enter__(self) -> Tmux:
