@@ -21,6 +21,7 @@ from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import ConfigError, SinkError, WeightsError
 from streamer.frames import Frame, Size
+from streamer.hotkeys import Bindings, Hotkeys
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.pipeline import Pipeline
@@ -29,6 +30,7 @@ from streamer.rendering import Renderer
 from streamer.scaling import keep_to_one_thread
 from streamer.segmentation.within import within
 from streamer.sinks.encoders import Encoding, choose_encoder
+from streamer.sinks.stills import Stills
 from streamer.sources.framed import PictureRules, framed
 from streamer.stats import Stats
 
@@ -99,9 +101,13 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             auto_center=AutoCenter() if config.auto_center else None,
             blending=_blending(config),
         )
+        hotkeys: Hotkeys | None = None
+        if source.info.is_live:
+            hotkeys = stack.enter_context(closing(_open_hotkeys(config, outputs, controls)))
+        stills = stack.enter_context(closing(Stills(config.still_folder, lambda: controls.state.stills)))
         opened_sinks: list[Sink] = []
         for spec in outputs:
-            sink = _open_sink(spec, source.info, config, controls, segmenter, painted)
+            sink = _open_sink(spec, source.info, config, controls, segmenter, painted, hotkeys)
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
         is_resting = _rest_when_unwanted(device, outputs, opened_sinks, config, controls, stack)
@@ -115,7 +121,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             on_stall=renderer.safe_image,
             last_look=renderer.last_look,
             state=lambda: controls.state,
-            on_written=on_written,
+            on_written=_each(stills.look, on_written),
             should_stop=controls.stop_requested,
             on_stop=controls.request_stop,  # what waits for these controls alone hears of Ctrl-C, too
             is_resting=is_resting,
@@ -127,13 +133,14 @@ def check(config: StreamConfig) -> None:
     """Refuse what can be seen to be wrong without opening anything.
 
     Raises:
-        ConfigError: a background, an output, the encoder or a cue file cannot be.
+        ConfigError: a background, a hotkey, an output, the encoder or a cue file cannot be.
         WeightsError: there is no such file of weights, or the models that paint are missing.
         MissingExtra: the libraries that paint are missing.
         SinkError: an output or the statistics cannot be written where they should go.
     """
     for spec in config.background:
         backgrounds.check_spec(spec)
+    Bindings(config.hotkeys)
     if config.weights is not None and not config.weights.is_file():
         raise WeightsError(f"weights {config.weights} do not exist; check --weights")
     network = networks.onnx_file(config)
@@ -250,16 +257,17 @@ def _open_sink(
     controls: Controls,
     segmenter: NetworkSegmenter,
     painted: GeneratedBackground | None,
+    hotkeys: Hotkeys | None,
 ) -> Sink:
-    actions = {"q": "quit", "b": "next-background", "m": "matte", "p": "next-prompt"}
     return sinks.open_sink(
         spec,
         info,
         encoding=_encoding(config),
         has_alpha=has_alpha(config),
         virtual_device=config.virtual_device,
-        on_key=lambda key: controls.act(actions[key]),
+        on_key=hotkeys.in_window if hotkeys else None,
         hud=lambda: [segmenter.description, *([painted.status] if painted else [])],
+        shows_hud=lambda: controls.state.hud,
     )
 
 
@@ -297,6 +305,24 @@ def _watch_readers(opened_sinks: Sequence[Sink]) -> ReaderWatch | None:
     except OSError as error:
         logger.info("whether a program reads the virtual camera cannot be told (%s): the camera stays on", error)
         return None
+
+
+def _open_hotkeys(config: StreamConfig, outputs: Sequence[str], controls: Controls) -> Hotkeys:
+    is_shown = any(not sinks.is_file(output) for output in outputs)
+    return Hotkeys(
+        Bindings(config.hotkeys),
+        controls.act,
+        has_window="preview" in outputs,
+        is_global=config.global_hotkeys == "auto" and is_shown,
+    )
+
+
+def _each(*listeners: Callable[[Frame], None]) -> Callable[[Frame], None]:
+    def tell(frame: Frame) -> None:
+        for listener in listeners:
+            listener(frame)
+
+    return tell
 
 
 def _encoding(config: StreamConfig) -> Encoding:

@@ -31,7 +31,7 @@ METAVARS: dict[Any, str] = {int: "N", float: "X", str: "TEXT", Path: "FILE"}
 """What stands for a value in --help, by its type."""
 MODE_FLAGS = {f"--{mode}": ("--plate-mode", mode) for mode in ("quality", "fast", "fastest")}
 """Short for the setting that is changed most."""
-WORDS = ("plate", "download", "cache", "devices", "doctor", "bench")
+WORDS = ("plate", "download", "cache", "devices", "doctor", "bench", "hotkeys")
 """What the first word may be beside a preset."""
 DESCRIPTION = """Puts a person before another background, live or in a video.
 
@@ -48,6 +48,8 @@ streamer cache: list or clear the painted backgrounds that are kept.
 streamer devices: list cameras and virtual cameras.
 
 streamer doctor [OPTIONS]: say what would really run here, and what is missing.
+
+streamer hotkeys [PRESET] [OPTIONS]: list the keys that work while it runs live.
 
 streamer bench [OPTIONS]: measure this machine."""
 """One line a paragraph: tyro breaks none of them."""
@@ -106,7 +108,7 @@ def _dispatch(args: list[str]) -> int:
         from streamer import cache
 
         return cache.main(args[1:])
-    config = read_command(args[1:] if word in ("doctor", "plate") else args)
+    config = read_command(args[1:] if word in ("doctor", "plate", "hotkeys") else args)
     if config is None:
         return OK
     if config.dry_run:
@@ -116,6 +118,11 @@ def _dispatch(args: list[str]) -> int:
         from streamer.doctor import examine
 
         return examine(config)
+    if word == "hotkeys":
+        from streamer.hotkeys import Bindings
+
+        print("\n".join(Bindings(config.hotkeys).table()))
+        return OK
     if word == "plate":
         from streamer.plate import paint_one
 

@@ -41,6 +41,18 @@ def as_list(value: object) -> object:
     return [value] if isinstance(value, str | int | float) else value
 
 
+def as_bindings(value: object) -> object:
+    """A mapping from actions to keys as texts ``action=key``; an empty key is none."""
+    if isinstance(value, Mapping):
+        value = [f"{action}={'none' if key is None else key}" for action, key in value.items()]
+    texts = as_list(value)
+    if isinstance(texts, Iterable):
+        for text in texts:
+            if "=" not in str(text):
+                raise ValueError(f"'{text}' is no binding: give action=key, such as panic=f12")
+    return texts
+
+
 # A bound stands around `X | None`, not inside: it then holds for X alone, and the command line sees a plain union.
 Time = Annotated[float, Field(ge=0), BeforeValidator(parse_time)]
 """A moment in a file, in seconds."""
@@ -48,6 +60,8 @@ OptionalTime = Annotated[float | None, Field(ge=0), BeforeValidator(parse_time)]
 """The same, or None."""
 Texts = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 """One or several texts."""
+Keys = Annotated[tuple[str, ...], BeforeValidator(as_bindings)]
+"""Bindings of keys, ``action=key`` each."""
 Speed = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 """Effort of an encoder, by x264's names."""
 
@@ -70,14 +84,14 @@ class StreamConfig(BaseModel):
     """Replace an output that exists, once the new one is whole. Without it an existing file is refused."""
     background: Annotated[Texts, Field(min_length=1)] = ("blur",)
     """What to show behind the person: blur, blur:STRENGTH (1 to 100), gradient, color:#rrggbb, a picture, a video or
-    animated gif, or transparent. Of several the first is shown; key b in the preview goes on to the next."""
+    animated gif, or transparent. Of several the first is shown; key b goes on to the next."""
     write: Literal["composite", "alpha", "foreground"] = "composite"
     """What to write: the person over the background, the matte alone (white = person), or the person cut out with
     transparency."""
 
     prompt: Texts = ()
-    """Paint the background with Stable Diffusion, by these words. Of several the first is shown; key p in the preview
-    goes on to the next. Live, a picture or colour named by background stands in until the first one is painted."""
+    """Paint the background with Stable Diffusion, by these words. Of several the first is shown; key n goes on to the
+    next. Live, a picture or colour named by background stands in until the first one is painted."""
     cues: Path | None = None
     """A YAML file of prompts and when they begin, one a line, such as 00:12.5: a sunlit library."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
@@ -215,6 +229,14 @@ class StreamConfig(BaseModel):
     """Effort of the encoder: slower makes smaller files. Not given: fast enough to keep up with the matte."""
     audio: Literal["copy", "none"] = "copy"
     """Sound of the input: copy keeps every track, none leaves them out."""
+
+    hotkeys: Keys = ()
+    """Other keys than the usual ones, live: action=key, such as panic=f12 or still=none; in YAML a mapping. streamer
+    hotkeys lists all actions and their keys."""
+    global_hotkeys: Literal["auto", "off"] = "auto"
+    """Keys that work in every window: auto, where a display and the extra hotkeys are there, or off."""
+    still_folder: Path = Path(".")
+    """Folder for the pictures that the key for a still saves."""
 
     stats: Path | None = None
     """Write measurements (rates, times of each stage, drops, latency) to this JSON file at the end."""

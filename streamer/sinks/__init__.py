@@ -54,6 +54,7 @@ def open_sink(
     virtual_device: str | None = None,
     on_key: Callable[[str], None] | None = None,
     hud: Callable[[], list[str]] | None = None,
+    shows_hud: Callable[[], bool] = lambda: True,
 ) -> Sink:
     """Open what the user named.
 
@@ -64,8 +65,9 @@ def open_sink(
         encoding: for a video file.
         has_alpha: the frames will be RGBA.
         virtual_device: which camera ``virtual`` means; None = the first that is free.
-        on_key: told ``q``, ``b`` or ``m`` when pressed in the window.
+        on_key: told the name of each key that is pressed in the window, and ``closed`` when the user closes it.
         hud: further lines for the window.
+        shows_hud: asked whether the window shows any.
 
     Raises:
         ConfigError: ``spec`` is of an unknown kind, or cannot hold what will be written.
@@ -81,7 +83,7 @@ def open_sink(
     if spec == "preview":
         from streamer.sinks.preview import PreviewSink
 
-        return PreviewSink(info.size, on_key=on_key, hud=hud)
+        return PreviewSink(info.size, on_key=on_key, hud=hud, shows_hud=shows_hud)
     if spec == "virtual" or DEVICE.fullmatch(spec):
         from streamer.sinks.virtual_camera import VirtualCameraSink
 

@@ -120,7 +120,7 @@ class SequenceSink:
 def _write(part: PartFile, image: Image) -> None:
     """Encode and write; after a failure nothing is left."""
     try:
-        part.path.write_bytes(_encoded(part.final, image))
+        part.path.write_bytes(encoded(part.final, image))
     except OSError as error:
         part.discard()
         raise SinkError(f"{part.final} cannot be written: {error.strerror or error}") from None
@@ -129,7 +129,8 @@ def _write(part: PartFile, image: Image) -> None:
         raise
 
 
-def _encoded(path: Path, image: Image) -> bytes:
+def encoded(path: Path, image: Image) -> bytes:
+    """The picture as a file of the kind that the path ends with. Raises ``SinkError``."""
     suffix = path.suffix.lower()
     has_alpha = image.ndim == 3 and image.shape[2] == 4
     if has_alpha and suffix not in WITH_ALPHA:

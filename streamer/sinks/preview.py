@@ -19,8 +19,14 @@ from streamer.sinks.flatten import checkerboard, flat_rgb
 TITLE = "Backlot"
 LARGEST = Size(1280, 720)
 """The window opens no larger than this; it can be made larger."""
-KEYS = {ord("q"): "q", ord("b"): "b", ord("h"): "h", ord("m"): "m", 27: "q"}
-"""Key codes to what they mean; 27 is Escape."""
+NAMED_KEYS = {10: "enter", 13: "enter", 9: "tab", 27: "escape", 32: "space"}
+"""Key codes to names; letters and digits are their own."""
+FUNCTION_KEYS = {
+    code: f"f{number + 1}" for number in range(12) for code in (0xFFBE + number, 0xF704 + number, 0x70 + number << 16)
+}
+"""The same on X, macOS and Windows, which have no code in common."""
+CLOSED = "closed"
+"""Handed on like a key when the user closes the window."""
 RATE_FRAMES = 30
 """The rate shown is that of so many last frames."""
 
@@ -28,12 +34,12 @@ RATE_FRAMES = 30
 class PreviewSink:
     """A resizable window with a few lines of figures in its corner.
 
-    Keys ``q`` (Escape and closing the window too), ``b`` and ``m`` are handed on; ``h`` shows and hides the figures.
-
     Args:
         size: of the frames.
-        on_key: told ``q``, ``b`` or ``m``; called on the thread that writes.
+        on_key: told the name of each key (``q``, ``7``, ``space``, ``f12``), and ``closed`` when the user closes the
+            window; called on the thread that writes.
         hud: further lines to show, such as the device.
+        shows_hud: asked with each frame whether to show the figures.
         clock: the time in seconds.
 
     Raises:
@@ -46,12 +52,13 @@ class PreviewSink:
         *,
         on_key: Callable[[str], None] | None = None,
         hud: Callable[[], list[str]] | None = None,
+        shows_hud: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_key = on_key
         self._hud = hud
         self._clock = clock
-        self._shows_hud = True
+        self._shows_hud = shows_hud
         self._is_open = False
         self._board: Image | None = None
         self._written_at_s: deque[float] = deque(maxlen=RATE_FRAMES)
@@ -71,7 +78,7 @@ class PreviewSink:
         now_s = self._clock()
         self._written_at_s.append(now_s)
         image = flat_rgb(frame.image, self._behind(frame))
-        if self._shows_hud:
+        if self._shows_hud():
             image = with_lines(image, self._lines(now_s - frame.captured_at_s))
         try:
             cv2.imshow(TITLE, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
@@ -84,14 +91,14 @@ class PreviewSink:
         if not self._is_open:
             return
         try:
-            key = cv2.waitKey(1)
+            code = cv2.waitKeyEx(1)
         except cv2.error as error:
             raise SinkError(_no_windows(error)) from None
         if self._written_at_s and not _is_visible():
             self._is_open = False  # showing another frame would open the window again
-            self._press("q")
-        elif key >= 0:
-            self._press(KEYS.get(key & 0xFF) or KEYS.get(ord(chr(key & 0xFF).lower()), ""))
+            self._press(CLOSED)
+        elif code >= 0:
+            self._press(key_name(code))
 
     def close(self) -> None:
         """Close the window. May be called twice."""
@@ -100,7 +107,7 @@ class PreviewSink:
         self._is_open = False
         try:
             cv2.destroyWindow(TITLE)
-            cv2.waitKey(1)  # it goes only when events are handled
+            cv2.waitKeyEx(1)  # it goes only when events are handled
         except cv2.error as error:
             raise SinkError(_no_windows(error)) from None
 
@@ -108,10 +115,8 @@ class PreviewSink:
         """As ``close``: a window leaves nothing behind."""
         self.close()
 
-    def _press(self, key: str) -> None:
-        if key == "h":
-            self._shows_hud = not self._shows_hud
-        elif key and self._on_key is not None:
+    def _press(self, key: str | None) -> None:
+        if key is not None and self._on_key is not None:
             self._on_key(key)
 
     def _behind(self, frame: Frame) -> Image | int:
@@ -127,6 +132,17 @@ class PreviewSink:
         passed_s = times[-1] - times[0]
         rate = f"{(len(times) - 1) / passed_s:.1f} fps" if passed_s > 0 else "- fps"
         return [f"{rate}   {1000 * latency_s:.0f} ms", *(self._hud() if self._hud is not None else [])]
+
+
+def key_name(code: int) -> str | None:
+    """The name of the key that OpenCV gave this code for; None = it has none."""
+    if code in FUNCTION_KEYS:
+        return FUNCTION_KEYS[code]
+    code &= 0xFFFF  # above stand Shift, Num Lock and their like, where OpenCV was built with GTK
+    letter = chr(code).lower()
+    return (
+        NAMED_KEYS.get(code) or FUNCTION_KEYS.get(code) or (letter if letter.isascii() and letter.isalnum() else None)
+    )
 
 
 def with_lines(image: Image, lines: list[str]) -> Image:

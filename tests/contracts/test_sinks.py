@@ -62,7 +62,7 @@ def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cas
     monkeypatch.setattr(preview, "check_display", lambda: None)
     for name in ("namedWindow", "resizeWindow", "imshow", "destroyWindow"):
         monkeypatch.setattr(cv2, name, lambda *_: None)
-    monkeypatch.setattr(cv2, "waitKey", lambda *_: -1)
+    monkeypatch.setattr(cv2, "waitKeyEx", lambda *_: -1)
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
     return CASES[request.param]
 

@@ -37,8 +37,9 @@ class Ended:
 class Program:
     """The program in one folder, with a network of known matte: red is the person."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, display: str | None = None) -> None:
         self.folder = folder
+        self.display = display
         self.weights = red_means_person(folder / "red.safetensors")
 
     def run(self, *args: str, before: Callable[[], None] | None = None) -> Ended:
@@ -87,6 +88,8 @@ class Program:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "STREAMER_DEBUG")}
+        if self.display is not None:
+            kept["DISPLAY"] = self.display
         return {**kept, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
 
 

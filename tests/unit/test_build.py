@@ -185,7 +185,7 @@ def test_a_preview_makes_a_file_live(clip: Path, weights: Path, monkeypatch: pyt
         assert callable(press)
         assert callable(hud)
         assert hud() == [stream.segmenter.description]
-        for key in ("b", "m", "q"):
+        for key in ("b", "m", "closed"):
             press(key)
         assert stream.pipeline.run() == "stopped"
 

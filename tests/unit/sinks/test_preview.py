@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from x_display import x_server
 
 from streamer.errors import SinkError
 from streamer.frames import Size
 from streamer.sinks.flatten import checkerboard, flat_rgb
-from streamer.sinks.preview import PreviewSink, with_lines
+from streamer.sinks.preview import PreviewSink, key_name, with_lines
 
 VIEWER = """
 import sys, time
@@ -28,18 +29,16 @@ def tell(text):
     print(text, flush=True)
 
 keys = []
-sink = PreviewSink(Size(320, 240), on_key=keys.append, hud=lambda: ["cpu"])
-image = np.full((240, 320, 3), (250, 20, 20), np.uint8)
 shows = True
+sink = PreviewSink(Size(320, 240), on_key=keys.append, hud=lambda: ["cpu"], shows_hud=lambda: shows)
+image = np.full((240, 320, 3), (250, 20, 20), np.uint8)
 for index in range(2000):
     sink.write(Frame(image, index, index / 30, time.monotonic()))
     sink.idle()
     if index == 0:
         tell("ready")
-    if sink._shows_hud != shows:
-        shows = sink._shows_hud
-        tell("hud on" if shows else "hud off")
     while keys:
+        shows ^= keys[0] == "h"
         tell("key " + keys.pop(0))
     if index == 5 and "--closed-by-the-user" in sys.argv:
         import cv2
@@ -58,24 +57,8 @@ tell("done")
 
 @pytest.fixture
 def display() -> Iterator[str]:
-    if sys.platform != "linux" or not shutil.which("Xvfb"):
-        pytest.skip("needs Xvfb")
-    reading, writing = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "800x600x24"],
-        pass_fds=[writing],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    with os.fdopen(reading) as answers:
-        number = answers.readline().strip()
-    try:
-        assert number, "Xvfb did not start"
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait(20)
+    with x_server() as name:
+        yield name
 
 
 class Viewer:
@@ -124,28 +107,52 @@ def view(display: str) -> Iterator[Callable[..., Viewer]]:
             viewer.process.communicate()
 
 
-def test_keys_are_handed_on_and_h_hides_the_figures(view: Callable[..., Viewer]) -> None:
+def test_keys_are_handed_on_by_their_names(view: Callable[..., Viewer]) -> None:
     if not shutil.which("xdotool"):
         pytest.skip("needs xdotool")
     viewer = view()
     for key, told in (
-        ("b", "key b"),
-        ("M", "key m"),
-        ("h", "hud off"),
-        ("h", "hud on"),
-        ("x", None),
-        ("Escape", "key q"),
-        ("q", "key q"),
+        ("b", "b"),
+        ("M", "m"),
+        ("7", "7"),
+        ("h", "h"),
+        ("Left", None),
+        ("Shift_L", None),
+        ("Escape", "escape"),
+        ("space", "space"),
+        ("F1", "f1"),
+        ("F12", "f12"),
     ):
         viewer.press(key)
         if told is not None:
-            assert viewer.line() == told
+            assert viewer.line() == f"key {told}"
     viewer.end()
 
 
-def test_closing_the_window_is_q_once_and_frames_do_not_open_it_again(view: Callable[..., Viewer]) -> None:
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (ord("q"), "q"),
+        (ord("Q"), "q"),
+        (0x100000 | ord("q"), "q"),  # GTK with Num Lock
+        (27, "escape"),
+        (13, "enter"),
+        (0xFFC9, "f12"),
+        (0x10FFBE, "f1"),
+        (0xF704, "f1"),
+        (0x7B0000, "f12"),
+        (0xFF51, None),  # the left arrow, whose last byte is a Q
+        (0xE9, None),
+        (ord(";"), None),
+    ],
+)
+def test_codes_of_every_system_have_names(code: int, name: str | None) -> None:
+    assert key_name(code) == name
+
+
+def test_closing_the_window_is_told_once_and_frames_do_not_open_it_again(view: Callable[..., Viewer]) -> None:
     viewer = view("--closed-by-the-user")
-    assert viewer.line() == "key q"
+    assert viewer.line() == "key closed"
     viewer.end()
 
 

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from streamer import hotkeys
+from streamer.hotkeys import Bindings, Hotkeys
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems have other ways")
+
+
+class Keys:
+    """Global or terminal keys that the test presses."""
+
+    def __init__(self, on_key: Callable[[str], None], refused: Sequence[str] = ()) -> None:
+        self.press, self.refused = on_key, refused
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Machine:
+    """Stands for what the computer has: a display, a terminal, keys that others took."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.refused: list[str] = []
+        self.missing: Exception | None = None
+        self.has_terminal = True
+        self.everywhere: Keys | None = None
+        self.terminal: Keys | None = None
+        monkeypatch.setattr(hotkeys, "open_terminal_keys", self._open_terminal)
+        monkeypatch.setattr("streamer.hotkeys.x11_keys.X11Keys", self._open_global)
+        monkeypatch.setenv("DISPLAY", ":5")
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+    def _open_terminal(self, on_key: Callable[[str], None]) -> Keys | None:
+        self.terminal = Keys(on_key) if self.has_terminal else None
+        return self.terminal
+
+    def _open_global(self, combinations: Sequence[str], on_key: Callable[[str], None]) -> Keys:
+        if self.missing is not None:
+            raise self.missing
+        self.everywhere = Keys(on_key, [key for key in combinations if key in self.refused])
+        return self.everywhere
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+@pytest.fixture
+def done() -> list[str]:
+    return []
+
+
+def opened(done: list[str], *given: str, has_window: bool = False, is_global: bool = True) -> Hotkeys:
+    return Hotkeys(Bindings(given), done.append, has_window=has_window, is_global=is_global)
+
+
+@LINUX
+def test_keys_in_every_window_make_those_of_the_terminal_needless(machine: Machine, done: list[str]) -> None:
+    keys = opened(done, "panic=f12")
+    assert machine.everywhere is not None
+    assert machine.terminal is None
+    machine.everywhere.press("ctrl+alt+n")
+    machine.everywhere.press("f12")
+    keys.close()
+    assert done == ["next-prompt", "panic"]
+    assert machine.everywhere.closed == 1
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [("WAYLAND_DISPLAY", "wayland-0", "Wayland keeps them from programs"), ("DISPLAY", "", "there is no display")],
+)
+def test_without_an_x_display_the_terminal_is_listened_to_and_the_reason_is_told(
+    machine: Machine,
+    done: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    variable: str,
+    value: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with caplog.at_level(logging.DEBUG):
+        keys = opened(done)
+    assert caplog.text.count(said) == 1
+    assert machine.everywhere is None
+    assert machine.terminal is not None
+    for key in ("n", "q", "j", "escape"):
+        machine.terminal.press(key)
+    assert done == ["next-prompt", "quit"]
+    keys.close()
+    assert machine.terminal.closed == 1
+
+
+@LINUX
+@pytest.mark.parametrize("missing", [ImportError("No module named 'Xlib'"), OSError("no protocol specified")])
+def test_a_missing_library_or_a_closed_display_is_no_failure(
+    machine: Machine, done: list[str], caplog: pytest.LogCaptureFixture, missing: Exception
+) -> None:
+    machine.missing = missing
+    with caplog.at_level(logging.INFO):
+        opened(done)
+    assert machine.terminal is not None
+    assert str(missing) in caplog.text
+    assert ("pip install" in caplog.text) == isinstance(missing, ImportError)
+
+
+@LINUX
+def test_taken_keys_are_told_in_one_line_and_stay_reachable(
+    machine: Machine, done: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.refused = ["ctrl+alt+n", "ctrl+alt+x"]
+    with caplog.at_level(logging.WARNING):
+        opened(done)
+    assert len(caplog.records) == 1
+    assert "ctrl+alt+n (next-prompt), ctrl+alt+x (panic)" in caplog.text
+    assert "--hotkeys next-prompt=KEY" in caplog.text
+    assert machine.terminal is not None
+
+
+def test_a_preview_window_is_enough(machine: Machine, done: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        keys = opened(done, has_window=True, is_global=False)
+    assert (machine.everywhere, machine.terminal) == (None, None)
+    for key in ("b", "escape", "closed", "left"):
+        keys.in_window(key)
+    assert done == ["next-background", "quit", "quit"]
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [
+        "keys in the preview window: b next-background, c camera-off, x panic, q quit; streamer hotkeys lists all"
+    ]
+
+
+def test_a_key_that_is_held_down_does_not_show_again_what_it_hid(machine: Machine, done: list[str]) -> None:
+    now_s = [50.0]
+    keys = Hotkeys(Bindings(), done.append, has_window=True, is_global=False, clock=lambda: now_s[0])
+    for passed_s in (0, 0.7, 0.03, 0.03, 0.9):
+        now_s[0] += passed_s
+        keys.in_window("x")
+        keys.in_window("b")
+    assert done == ["panic", *["next-background"] * 5]
+    now_s[0] += 1.0
+    keys.in_window("x")
+    assert done[-1] == "panic"
+
+
+def test_without_any_way_to_press_a_key_nothing_is_said(
+    machine: Machine, done: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.has_terminal = False
+    with caplog.at_level(logging.INFO):
+        keys = opened(done, is_global=False)
+    keys.close()
+    assert caplog.text == ""

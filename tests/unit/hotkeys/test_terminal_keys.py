@@ -1,0 +1,191 @@
+"""Keys of a real terminal: the reader runs in a process of its own that has a pseudo-terminal for its terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import queue
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fakes import WAIT_S
+from terminals import Tmux
+
+from streamer.hotkeys.terminal_keys import ConsoleKeys, keys_in, open_terminal_keys
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has a console instead")
+READER = """
+import queue, sys
+from streamer.hotkeys.terminal_keys import open_terminal_keys
+
+told = queue.Queue()
+keys = open_terminal_keys(told.put)
+print("no terminal" if keys is None else "ready", flush=True)
+if keys is not None:
+    try:
+        while True:
+            key = told.get()
+            print("key", key, flush=True)
+            if key == "q":
+                break
+            if key == "e":
+                raise SystemExit("a failure")
+    finally:
+        keys.close()
+        keys.close()
+"""
+
+
+def take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@contextmanager
+def reader_in_a_terminal() -> Iterator[tuple[subprocess.Popen[str], int, int]]:
+    """The process, the side of the terminal where one types, and the side of the program."""
+    typing, program = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", READER],
+        stdin=program,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    )
+    try:
+        yield process, typing, program
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(typing)
+        os.close(program)
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    text = process.stdout.readline().strip()
+    assert text, process.communicate()[1]
+    return text
+
+
+@POSIX
+@pytest.mark.parametrize(("last", "code"), [(b"q", 0), (b"e", 1), (b"\x03", -2)])
+def test_keys_come_one_by_one_and_the_terminal_is_as_before_however_it_ends(last: bytes, code: int) -> None:
+    with reader_in_a_terminal() as (process, typing, program):
+        before = termios.tcgetattr(program)
+        assert line(process) == "ready"
+        meanwhile = termios.tcgetattr(program)
+        assert before[3] & termios.ICANON
+        assert before[3] & termios.ECHO
+        assert not meanwhile[3] & (termios.ICANON | termios.ECHO)
+        assert meanwhile[3] & termios.ISIG, "Ctrl-C must keep its meaning"
+        os.write(typing, b"nM7 \x1bOP\x1b[24~\x1b[A")
+        assert [line(process) for _ in range(6)] == [f"key {key}" for key in ("n", "m", "7", "space", "f1", "f12")]
+        os.write(typing, last)
+        process.wait(WAIT_S)
+        assert process.returncode in (code, 130 if last == b"\x03" else code)
+        assert termios.tcgetattr(program) == before
+
+
+@POSIX
+def test_ctrl_d_is_no_end_of_input() -> None:
+    with reader_in_a_terminal() as (process, typing, _):
+        assert line(process) == "ready"
+        os.write(typing, b"\x04")
+        os.write(typing, b"q")
+        assert line(process) == "key q"
+        assert process.wait(WAIT_S) == 0
+
+
+@POSIX
+def test_ctrl_z_gives_the_terminal_back_and_going_on_takes_it_again(tmp_path: Path) -> None:
+    (tmp_path / "reader.py").write_text(READER, encoding="utf-8")
+    (tmp_path / "modes.sh").write_text("stty -a | grep -c ' -icanon'\n", encoding="utf-8")
+    with Tmux(tmp_path, shell=["dash"]) as tmux:  # unlike bash it leaves the modes of a terminal as it finds them
+        tmux.type(f"PYTHONPATH={os.getcwd()} {sys.executable} reader.py")
+        tmux.wait_for("ready")
+        tmux.send("n")
+        tmux.wait_for("key n")
+        tmux.send("C-z")
+        tmux.wait_for("Stopped")
+        tmux.type("echo modes $(sh modes.sh)")
+        tmux.wait_for("modes 0")
+        tmux.type("bg; echo typed to the shell")  # a background job that reads would be stopped once more
+        tmux.wait_for("\ntyped to the shell")
+        tmux.type("fg")
+        tmux.send_until("b", "key b")
+        tmux.send("q")
+        tmux.wait_for("key q")
+        tmux.type("echo modes again $(sh modes.sh)")
+        tmux.wait_for("modes again 0")
+
+
+@POSIX
+def test_a_program_in_the_background_leaves_the_terminal_alone(tmp_path: Path) -> None:
+    (tmp_path / "reader.py").write_text(READER, encoding="utf-8")
+    with Tmux(tmp_path) as tmux:
+        tmux.type(f"PYTHONPATH={os.getcwd()} {sys.executable} reader.py <$(tty) & wait; echo all done")
+        tmux.wait_for("no terminal")
+        tmux.wait_for("\nall done")
+
+
+def test_without_a_terminal_there_are_no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert open_terminal_keys(print) is None
+    monkeypatch.setattr(sys, "stdin", io.StringIO("q"))
+    assert open_terminal_keys(print) is None
+    with (tmp_path / "file").open("w+") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert open_terminal_keys(print) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "keys"),
+    [
+        (b"bQ1", ["b", "q", "1"]),
+        (b" \r\n\t", ["space", "enter", "enter", "tab"]),
+        (b"\x1b", ["escape"]),
+        (b"\x1bOSx", ["f4", "x"]),
+        (b"\x1b[15~\x1b[23~", ["f5", "f11"]),
+        (b"\x1b[A\x1b[1;5Cq", ["q"]),  # arrows
+        (b"\x1bq", []),  # Alt+q is another key than q
+        (b"\x1b[[An", ["n"]),  # F1 of the Linux console
+        ("ñ§€".encode(), []),
+        (b"\x00\x7f;", []),
+        (b"\x1b[1;", []),
+    ],
+)
+def test_bytes_become_names_of_keys(typed: bytes, keys: list[str]) -> None:
+    assert list(keys_in(typed)) == keys
+
+
+class Console:
+    """The Windows console, with keys that wait in it."""
+
+    def __init__(self, letters: str) -> None:
+        self.letters = list(letters)
+
+    def kbhit(self) -> bool:
+        return bool(self.letters)
+
+    def getwch(self) -> str:
+        return self.letters.pop(0)
+
+
+def test_the_windows_console_is_read_until_it_is_closed() -> None:
+    told: queue.Queue[str] = queue.Queue()
+    put: Callable[[str], None] = told.put
+    keys = ConsoleKeys(put, Console("nB\0;\xe0H\xe0\x86 "), look_up_s=0.001)
+    assert [told.get(timeout=WAIT_S) for _ in range(5)] == ["n", "b", "f1", "f12", "space"]
+    keys.close()
+    keys.close()
+    assert told.empty()
