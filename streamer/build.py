@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamer import backgrounds, networks, sinks, sources
+from streamer import backgrounds, networks, sinks, sources, web
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import ConfigError, SinkError, WeightsError
+from streamer.figures import RunningFigures
 from streamer.frames import Frame
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
 from streamer.picture_names import NumberedNames, is_pattern
@@ -45,6 +46,9 @@ class Stream:
     pipeline: Pipeline
     sinks: Sequence[Sink]
     segmenter: NetworkSegmenter
+    figures: RunningFigures
+    remote_notice: str = ""
+    """Where the remote control listens; empty = there is none."""
 
     @property
     def notes(self) -> list[str]:
@@ -66,6 +70,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
     check(config)
     keep_to_one_thread()
     with ExitStack() as stack:
+        api = stack.enter_context(closing(web.open_api(config))) if config.api is not None else None
         source = _open_source(config)
         stack.callback(source.close)
         outputs = config.output or (default_output(config, source.info),)
@@ -88,9 +93,14 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             write=config.write,
             failures_allowed=None if source.info.is_live else FAILURES_ALLOWED,
         )
+        figures = RunningFigures(
+            lambda: pipeline.snapshot(),  # made below; nobody looks before it runs
+            device=segmenter.description,
+            plate_age_s=lambda: painted.plate_age_s if painted else None,
+        )
         opened_sinks: list[Sink] = []
         for spec in outputs:
-            sink = _open_sink(spec, source.info, config, controls, segmenter, painted)
+            sink = _open_sink(spec, source.info, config, controls, figures, painted)
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
         pipeline = Pipeline(
@@ -107,16 +117,29 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             should_stop=controls.stop_requested,
             on_stop=controls.request_stop,  # what waits for these controls alone hears of Ctrl-C, too
         )
-        yield Stream(source.info, outputs, pipeline, opened_sinks, segmenter)
+        if api is not None:
+            added = stack.enter_context(ExitStack())
+            can_add = config.write == "composite" and "transparent" not in config.background
+
+            def add_background(spec: str, name: str) -> int:
+                background = added.enter_context(closing(_open_background(spec, source)))
+                renderer.add_background(background)
+                return controls.add_background(name)
+
+            adding = add_background if can_add else None
+            remote = web.Remote(controls, figures, add_background=adding, folder=config.api_backgrounds)
+            stack.enter_context(api.serving(remote))
+        notice = api.notice if api is not None else ""
+        yield Stream(source.info, outputs, pipeline, opened_sinks, segmenter, figures, notice)
 
 
 def check(config: StreamConfig) -> None:
     """Refuse what can be seen to be wrong without opening anything.
 
     Raises:
-        ConfigError: a background, an output, the encoder or a cue file cannot be.
+        ConfigError: a background, an output, the encoder, a cue file or what the remote control needs cannot be.
         WeightsError: there is no such file of weights, or the models that paint are missing.
-        MissingExtra: the libraries that paint are missing.
+        MissingExtra: the libraries that paint, or those of the remote control, are missing.
         SinkError: an output or the statistics cannot be written where they should go.
     """
     for spec in config.background:
@@ -127,6 +150,7 @@ def check(config: StreamConfig) -> None:
     if network is not None and not network.is_file():
         raise WeightsError(f"segmenter {network} does not exist; check --segmenter onnx:FILE")
     check_outputs(config.output, config)
+    web.check(config)
     if config.write == "composite":
         networks.check_painter(config)
     if config.stats is not None:
@@ -217,7 +241,7 @@ def _open_sink(
     info: SourceInfo,
     config: StreamConfig,
     controls: Controls,
-    segmenter: NetworkSegmenter,
+    figures: RunningFigures,
     painted: GeneratedBackground | None,
 ) -> Sink:
     actions = {"q": "quit", "b": "next-background", "m": "matte", "p": "next-prompt"}
@@ -227,7 +251,7 @@ def _open_sink(
         encoding=_encoding(config),
         has_alpha=has_alpha(config),
         on_key=lambda key: controls.act(actions[key]),
-        hud=lambda: [segmenter.description, *([painted.status] if painted else [])],
+        hud=lambda: [*figures.now().lines(), *([painted.status] if painted else [])],
     )
 
 

@@ -244,3 +244,13 @@ class WindowSink(RecordingSink):
     def idle(self) -> None:
         self.idled += 1
         self._on_idle(self.idled)
+
+
+class ScriptedClock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s

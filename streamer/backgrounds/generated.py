@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -43,6 +44,7 @@ class GeneratedBackground:
         fade_s: how long one plate takes to fade into the next, in seconds of presentation time.
         keeps_room: the plates keep the room's shapes; then the stand-in is the safe picture.
         is_frozen: True = order no plate; the one that is shown stays.
+        clock: seconds that only go forward, for the age of the plate.
     """
 
     shows_room = False
@@ -57,6 +59,7 @@ class GeneratedBackground:
         fade_s: float = 0.4,
         keeps_room: bool = False,
         is_frozen: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if stand_in.shows_room:
             raise ValueError("the stand-in of a painted background must not show the room")
@@ -67,12 +70,14 @@ class GeneratedBackground:
         self._fade_s = fade_s
         self._keeps_room = keeps_room
         self._is_frozen = is_frozen
+        self._clock = clock
         self._ordered: Scene | None = None
         self._under_way: PlateOrder | None = None
         self._retry_at_s: float | None = None
         self._pause_s = RETRY_AFTER_S
         self._plate: Plate | None = None
         self._plate_count = 0
+        self._delivered_at_s: float | None = None
         self._earlier_motion, self._earlier_gain = _still(), 1.0
         self._full: Image | None = None
         self._drawn: tuple[int, Size, float] | None = None
@@ -88,6 +93,12 @@ class GeneratedBackground:
         if self._ordered is not None and self._plate.prompt != self._ordered.prompt:
             return f"painting: {self._ordered.prompt}"
         return f"background: {self._plate.prompt}"
+
+    @property
+    def plate_age_s(self) -> float | None:
+        """Seconds since the plate that is shown was done; None = there is none yet. From any thread."""
+        delivered_at_s = self._delivered_at_s
+        return None if delivered_at_s is None else self._clock() - delivered_at_s
 
     def image_for(self, frame: Frame, alpha: Alpha) -> Image:
         """The plate for this frame, at its size. ``GenerationError``: the first plate of a file cannot be made."""
@@ -136,6 +147,7 @@ class GeneratedBackground:
         self._pause_s = RETRY_AFTER_S
         self._plate = delivery.plate
         self._plate_count += 1
+        self._delivered_at_s = self._clock()
         self._earlier_motion, self._earlier_gain = _still(), 1.0
         self._from, self._faded_from_s = self._shown, now_s
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
-from collections import deque
 from collections.abc import Callable
 
 import cv2
@@ -21,8 +19,6 @@ LARGEST = Size(1280, 720)
 """The window opens no larger than this; it can be made larger."""
 KEYS = {ord("q"): "q", ord("b"): "b", ord("h"): "h", ord("m"): "m", 27: "q"}
 """Key codes to what they mean; 27 is Escape."""
-RATE_FRAMES = 30
-"""The rate shown is that of so many last frames."""
 
 
 class PreviewSink:
@@ -33,8 +29,7 @@ class PreviewSink:
     Args:
         size: of the frames.
         on_key: told ``q``, ``b`` or ``m``; called on the thread that writes.
-        hud: further lines to show, such as the device.
-        clock: the time in seconds.
+        hud: the figures to show, a line each.
 
     Raises:
         SinkError: there is no display, or OpenCV has no windows.
@@ -46,15 +41,13 @@ class PreviewSink:
         *,
         on_key: Callable[[str], None] | None = None,
         hud: Callable[[], list[str]] | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_key = on_key
         self._hud = hud
-        self._clock = clock
         self._shows_hud = True
         self._is_open = False
         self._board: Image | None = None
-        self._written_at_s: deque[float] = deque(maxlen=RATE_FRAMES)
+        self._is_shown = False
         check_display()
         scale = min(1.0, LARGEST.width / size.width, LARGEST.height / size.height)
         try:
@@ -68,11 +61,10 @@ class PreviewSink:
         """Show a frame; RGBA lies on a checkerboard. Without effect once the user has closed the window."""
         if not self._is_open:
             return
-        now_s = self._clock()
-        self._written_at_s.append(now_s)
+        self._is_shown = True
         image = flat_rgb(frame.image, self._behind(frame))
-        if self._shows_hud:
-            image = with_lines(image, self._lines(now_s - frame.captured_at_s))
+        if self._shows_hud and self._hud is not None:
+            image = with_lines(image, self._hud())
         try:
             cv2.imshow(TITLE, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         except cv2.error as error:
@@ -87,7 +79,7 @@ class PreviewSink:
             key = cv2.waitKey(1)
         except cv2.error as error:
             raise SinkError(_no_windows(error)) from None
-        if self._written_at_s and not _is_visible():
+        if self._is_shown and not _is_visible():
             self._is_open = False  # showing another frame would open the window again
             self._press("q")
         elif key >= 0:
@@ -121,12 +113,6 @@ class PreviewSink:
         if self._board is None or self._board.shape != shape:
             self._board = checkerboard(frame.size.height, frame.size.width)
         return self._board
-
-    def _lines(self, latency_s: float) -> list[str]:
-        times = self._written_at_s
-        passed_s = times[-1] - times[0]
-        rate = f"{(len(times) - 1) / passed_s:.1f} fps" if passed_s > 0 else "- fps"
-        return [f"{rate}   {1000 * latency_s:.0f} ms", *(self._hud() if self._hud is not None else [])]
 
 
 def with_lines(image: Image, lines: list[str]) -> Image:
