@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPBearer
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from streamer.controls import ACTIONS, View
 from streamer.web.metrics import CONTENT_TYPE, metrics_text
@@ -28,6 +28,11 @@ def _is_action(word: str) -> str:
     return word
 
 
+def _whole(value: object) -> object:
+    """In JSON 1.0 is a whole number, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class _Wish(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -41,7 +46,7 @@ class Words(_Wish):
 class Number(_Wish):
     """One of a list, counted from 0."""
 
-    index: Annotated[int, Field(ge=0)]
+    index: Annotated[int, Field(ge=0), BeforeValidator(_whole)]
 
 
 class Spec(_Wish):

@@ -70,6 +70,7 @@ class Stage:
     def __init__(self, fade_s=0.4, keeps_room=False):
         self.orders, self.watch = Orders(), Watch()
         self.scene = Scene("a beach", 7)
+        self.now_s = 100.0
         self.background = GeneratedBackground(
             self.orders,
             lambda pts_s: self.scene,
@@ -77,6 +78,7 @@ class Stage:
             watch=self.watch,
             fade_s=fade_s,
             keeps_room=keeps_room,
+            clock=lambda: self.now_s,
         )
 
     def at(self, pts_s, size=SIZE):
@@ -100,6 +102,24 @@ def test_first_frame_orders_a_plate_and_shows_the_stand_in(stage):
     assert stage.watch.kept == [0]
     assert is_plain(stage.background.safe_image(Size(20, 10)), STAND_IN)
     assert stage.background.status == "painting the first background"
+
+
+def test_a_plate_ages_from_its_delivery_on(stage):
+    assert stage.background.plate_age_s is None
+    stage.at(0)
+    stage.now_s = 103.0
+    assert stage.background.plate_age_s is None, "nothing is painted yet"
+    stage.orders.deliver(230)
+    stage.at(1)
+    stage.now_s = 107.5
+    stage.at(2)
+    assert stage.background.plate_age_s == 4.5
+    stage.scene = Scene("a library", 7)
+    stage.at(3)
+    assert stage.background.plate_age_s == 4.5, "the plate that is shown is still the first"
+    stage.orders.deliver(90)
+    stage.at(4)
+    assert stage.background.plate_age_s == 0
 
 
 def test_plate_fades_in_over_the_asked_for_time_and_no_longer(stage):

@@ -59,6 +59,7 @@ def test_the_state_tells_what_is_shown_and_how_it_goes(client: TestClient, parts
         ("/api/prompt", {"text": " an attic "}, {"prompt": "an attic"}),
         ("/api/prompt", {"text": "屋根裏" * 333}, {"prompt": "屋根裏" * 333}),
         ("/api/prompt", {"index": 1}, {"prompt": "a beach"}),
+        ("/api/background", {"index": 1.0}, {"background": 1}),
         ("/api/background", {"index": 1}, {"background": 1}),
         ("/api/background", {"spec": "blur"}, {"background": 1}),
         ("/api/background", {"spec": "color:#204060"}, {"background": 2}),
