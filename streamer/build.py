@@ -95,7 +95,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         )
         figures = RunningFigures(
             lambda: pipeline.snapshot(),  # made below; nobody looks before it runs
-            device=segmenter.description,
+            device=lambda: segmenter.description,
             plate_age_s=lambda: painted.plate_age_s if painted else None,
         )
         opened_sinks: list[Sink] = []

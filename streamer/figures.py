@@ -43,7 +43,7 @@ class RunningFigures:
 
     Args:
         measure: the measurements so far.
-        device: what finds the person, and on what it runs.
+        device: what finds the person, and on what it runs; some know it only after the first frame.
         plate_age_s: age of the plate that is shown; None = there is none.
         clock: seconds that only go forward.
     """
@@ -52,7 +52,7 @@ class RunningFigures:
         self,
         measure: Callable[[], Snapshot],
         *,
-        device: str,
+        device: Callable[[], str],
         plate_age_s: Callable[[], float | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -81,7 +81,7 @@ class RunningFigures:
             matte_ms=snapshot.stages.get("segment", StageStats()).p50_ms,
             dropped=snapshot.dropped,
             plate_age_s=self.plate_age_s(),
-            device=self._device,
+            device=self._device(),
         )
 
     def plate_age_s(self) -> float | None:

@@ -57,7 +57,7 @@ class ScriptedRemote:
     ) -> None:
         self.stats, self.controls = Stats(), Controls(backgrounds, prompts)
         self.opened = OpenedBackgrounds(self.controls)
-        figures = RunningFigures(self.stats.snapshot, device='a "script"', plate_age_s=plate_age_s)
+        figures = RunningFigures(self.stats.snapshot, device=lambda: 'a "script"', plate_age_s=plate_age_s)
         add = self.opened.add if can_add else None
         self.remote = Remote(self.controls, figures, add_background=add, folder=folder)
 

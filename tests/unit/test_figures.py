@@ -27,7 +27,7 @@ def test_figures_come_from_the_measurements() -> None:
         clock.now_s += 0.1
         stats.record("segment", 0.02)
         stats.record_latency(clock.now_s - 0.05)
-    now = RunningFigures(stats.snapshot, device="cpu", plate_age_s=lambda: 7.0, clock=clock).now()
+    now = RunningFigures(stats.snapshot, device=lambda: "cpu", plate_age_s=lambda: 7.0, clock=clock).now()
     assert (round(now.fps, 3), round(now.latency_p50_ms, 3), round(now.latency_p95_ms, 3)) == (10, 50, 50)
     assert (round(now.matte_ms, 3), now.dropped, now.plate_age_s, now.device) == (20, 0, 7.0, "cpu")
 
@@ -39,7 +39,7 @@ def test_measurements_are_taken_twice_a_second_at_most() -> None:
         taken.append(clock.now_s)
         return Stats(clock).snapshot()
 
-    figures = RunningFigures(measure, device="cpu", clock=clock)
+    figures = RunningFigures(measure, device=lambda: "cpu", clock=clock)
     for _ in range(100):  # of a second's frames
         figures.now()
         clock.now_s += 0.01
