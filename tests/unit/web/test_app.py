@@ -155,6 +155,13 @@ def test_what_is_no_json_is_refused_and_breaks_nothing(client: TestClient, path:
     assert "\n" not in answer.json()["detail"]
 
 
+def test_a_name_that_cannot_be_written_is_refused_all_the_same(client: TestClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/api/panic", content=b'{"on": true, "\\ud800": 1}', headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("'\\ud800' is not known here")
+
+
 def test_a_form_of_a_web_page_is_no_wish(client: TestClient, parts: ScriptedRemote) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         answer = client.post("/api/panic", content=b'{"on": true}', headers={"Content-Type": kind})
