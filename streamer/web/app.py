@@ -199,9 +199,9 @@ def state_of(remote: Remote) -> State:
     state, figures = remote.controls.state, remote.figures.now()
     return State(
         background=state.background,
-        backgrounds=list(remote.controls.backgrounds),
-        prompt=state.prompt,
-        prompts=list(remote.controls.prompts),
+        backgrounds=[_printable(name) for name in remote.controls.backgrounds],
+        prompt=_printable(state.prompt),
+        prompts=[_printable(prompt) for prompt in remote.controls.prompts],
         seed_shift=state.seed_shift,
         frozen=state.frozen,
         view=state.view,
@@ -241,8 +241,12 @@ async def _fail(request: Request, error: Exception) -> Response:
 
 
 def _problem(status: int, reason: str) -> Response:
-    printable = reason.encode("utf-8", "backslashreplace").decode()  # JSON can name characters that UTF-8 cannot
-    return JSONResponse({"detail": printable}, status_code=status)
+    return JSONResponse({"detail": _printable(reason)}, status_code=status)
+
+
+def _printable(text: str) -> str:
+    """Names of files and words of the command line may hold what no UTF-8 text can."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _one_line(problems: Sequence[Any]) -> str:

@@ -14,6 +14,7 @@ pytest.importorskip("fastapi", reason="needs the extra web")
 from starlette.testclient import TestClient
 
 from streamer.controls import ACTIONS
+from streamer.errors import ConfigError
 
 
 @pytest.fixture
@@ -155,11 +156,18 @@ def test_what_is_no_json_is_refused_and_breaks_nothing(client: TestClient, path:
     assert "\n" not in answer.json()["detail"]
 
 
-def test_a_name_that_cannot_be_written_is_refused_all_the_same(client: TestClient) -> None:
-    headers = {"Content-Type": "application/json"}
-    answer = client.post("/api/panic", content=b'{"on": true, "\\ud800": 1}', headers=headers)
-    assert answer.status_code == 422
-    assert answer.json()["detail"].startswith("'\\ud800' is not known here")
+def test_names_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
+    parts = ScriptedRemote(("b\udcff.png",), ("caf\udce9",), tmp_path)  # so Python reads other bytes than UTF-8
+    parts.opened.faults["blur:999"] = ConfigError("b\udcff.png is damaged")
+    with client_of(parts.remote) as client:
+        state = client.get("/api/state").json()
+        assert (state["backgrounds"], state["prompts"], state["prompt"]) == (
+            ["b\\udcff.png"],
+            ["caf\\udce9"],
+            "caf\\udce9",
+        )
+        answer = client.post("/api/background", json={"spec": "blur:999"})
+        assert (answer.status_code, answer.json()) == (422, {"detail": "b\\udcff.png is damaged"})
 
 
 def test_a_form_of_a_web_page_is_no_wish(client: TestClient, parts: ScriptedRemote) -> None:
