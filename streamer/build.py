@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamer import backgrounds, networks, sinks, sources
+from streamer import backgrounds, networks, sinks, sources, web
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import ConfigError, SinkError, WeightsError
+from streamer.figures import RunningFigures
 from streamer.frames import Frame, Size
 from streamer.hotkeys import Bindings, Hotkeys
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
@@ -55,6 +56,9 @@ class Stream:
     pipeline: Pipeline
     sinks: Sequence[Sink]
     segmenter: NetworkSegmenter
+    figures: RunningFigures
+    remote_notice: str = ""
+    """Where the remote control listens; empty = there is none."""
 
     @property
     def notes(self) -> list[str]:
@@ -76,6 +80,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
     check(config)
     keep_to_one_thread()
     with ExitStack() as stack:
+        api = stack.enter_context(closing(web.open_api(config))) if config.api is not None else None
         device = _open_source(config)
         stack.callback(device.close)
         source = framed(device, picture_rules(config))
@@ -105,9 +110,14 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         if source.info.is_live:
             hotkeys = stack.enter_context(closing(_open_hotkeys(config, outputs, controls)))
         stills = stack.enter_context(closing(Stills(config.still_folder, lambda: controls.state.stills)))
+        figures = RunningFigures(
+            lambda: pipeline.snapshot(),  # made below; nobody looks before it runs
+            device=lambda: segmenter.description,
+            plate_age_s=lambda: painted.plate_age_s if painted else None,
+        )
         opened_sinks: list[Sink] = []
         for spec in outputs:
-            sink = _open_sink(spec, source.info, config, controls, segmenter, painted, hotkeys)
+            sink = _open_sink(spec, source.info, config, controls, figures, painted, hotkeys)
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
         is_resting = _rest_when_unwanted(device, outputs, opened_sinks, config, controls, stack)
@@ -126,16 +136,29 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             on_stop=controls.request_stop,  # what waits for these controls alone hears of Ctrl-C, too
             is_resting=is_resting,
         )
-        yield Stream(source.info, outputs, pipeline, opened_sinks, segmenter)
+        if api is not None:
+            added = stack.enter_context(ExitStack())
+            can_add = config.write == "composite" and "transparent" not in config.background
+
+            def add_background(spec: str, name: str) -> int:
+                background = added.enter_context(closing(_open_background(spec, source)))
+                renderer.add_background(background)
+                return controls.add_background(name)
+
+            adding = add_background if can_add else None
+            remote = web.Remote(controls, figures, add_background=adding, folder=config.api_backgrounds)
+            stack.enter_context(api.serving(remote))
+        notice = api.notice if api is not None else ""
+        yield Stream(source.info, outputs, pipeline, opened_sinks, segmenter, figures, notice)
 
 
 def check(config: StreamConfig) -> None:
     """Refuse what can be seen to be wrong without opening anything.
 
     Raises:
-        ConfigError: a background, a hotkey, an output, the encoder or a cue file cannot be.
+        ConfigError: a background, a hotkey, an output, the encoder, a cue file or a part of the remote control cannot be.
         WeightsError: there is no such file of weights, or the models that paint are missing.
-        MissingExtra: the libraries that paint are missing.
+        MissingExtra: the libraries that paint, or those of the remote control, are missing.
         SinkError: an output or the statistics cannot be written where they should go.
     """
     for spec in config.background:
@@ -147,6 +170,7 @@ def check(config: StreamConfig) -> None:
     if network is not None and not network.is_file():
         raise WeightsError(f"segmenter {network} does not exist; check --segmenter onnx:FILE")
     check_outputs(config.output, config)
+    web.check(config)
     if config.write == "composite":
         networks.check_painter(config)
     if config.stats is not None:
@@ -255,7 +279,7 @@ def _open_sink(
     info: SourceInfo,
     config: StreamConfig,
     controls: Controls,
-    segmenter: NetworkSegmenter,
+    figures: RunningFigures,
     painted: GeneratedBackground | None,
     hotkeys: Hotkeys | None,
 ) -> Sink:
@@ -266,7 +290,7 @@ def _open_sink(
         has_alpha=has_alpha(config),
         virtual_device=config.virtual_device,
         on_key=hotkeys.in_window if hotkeys else None,
-        hud=lambda: [segmenter.description, *([painted.status] if painted else [])],
+        hud=lambda: [*figures.now().lines(), *([painted.status] if painted else [])],
         shows_hud=lambda: controls.state.hud,
     )
 

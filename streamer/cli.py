@@ -254,16 +254,17 @@ def _stream(config: StreamConfig) -> int:
     _log_to(console, config.log_level)
     with ProgressBar(console) as bar, opened(config, on_written=bar.advance) as stream:
         report = Report(stream, bar)
-        bar.begin(stream.info)
-        try:
-            ending = stream.pipeline.run()
-        finally:
-            bar.end()
-            report.finish()
-            for line in report.lines():
-                print(line)
-            if config.stats is not None:
-                report.write_json(config.stats)
+        if stream.remote_notice:
+            print(stream.remote_notice, file=sys.stderr)
+        with report.kept_in(config.stats):
+            bar.begin(stream.info)
+            try:
+                ending = stream.pipeline.run()
+            finally:
+                bar.end()
+                report.finish()
+                for line in report.lines():
+                    print(line)
         if ending == "interrupted":
             return _fail(report.interruption(), INTERRUPTED)
         trouble = report.trouble()

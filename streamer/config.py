@@ -237,9 +237,18 @@ class StreamConfig(BaseModel):
     """Keys that work in every window: auto, where a display and the extra hotkeys are there, or off."""
     still_folder: Path = Path(".")
     """Folder for the pictures that the key for a still saves."""
+    api: Annotated[int | None, Field(ge=0, le=65535)] = None
+    """Port of the remote control, such as 8765; 0 takes any that is free. Not given: there is none."""
+    api_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address of this machine at which the remote control listens. Any but 127.0.0.1 lets other machines reach it."""
+    api_token_file: Path | None = None
+    """File that holds the remote control's token. Not given: one is made, and the program says where it lies."""
+    api_backgrounds: Path | None = None
+    """Folder with the background files that the remote control may show. Not given: none."""
 
     stats: Path | None = None
-    """Write measurements (rates, times of each stage, drops, latency) to this JSON file at the end."""
+    """Write measurements (rates, times of each stage, drops, latency): to a .jsonl file a line every second, to any
+    other one JSON text at the end."""
     log_level: Literal["auto", "debug", "info", "warning", "error"] = "auto"
     """Least serious messages that are shown; auto is info on a terminal, else warning."""
 

@@ -93,6 +93,13 @@ class Renderer:
         self._last_backgrounds: dict[int, Image] = {}
         self._complaints: set[str] = set()
 
+    def add_background(self, background: Background) -> None:
+        """Have one more background, behind the others. From one other thread at a time, while frames are rendered.
+
+        It may be chosen from then on; the controls must hear of it only after this.
+        """
+        self._backgrounds += (background,)
+
     def render(self, frame: Frame) -> Frame:
         """``matte`` and ``compose``, one after the other."""
         return self.compose(self.matte(frame))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from streamer.build import Stream
 from streamer.errors import SinkError
@@ -12,6 +15,7 @@ from streamer.picture_names import is_pattern
 from streamer.progress import ProgressBar
 from streamer.sinks import is_file
 from streamer.stats import Snapshot
+from streamer.stats_log import SUFFIX, StatsLog
 
 
 class Report:
@@ -67,13 +71,29 @@ class Report:
             return "; ".join(parts)
         return ""  # live, both were logged when they happened, and there is no output to be whole
 
-    def write_json(self, path: Path) -> None:
-        """Write the measurements, whole or not at all.
+    @contextmanager
+    def kept_in(self, path: Path | None) -> Iterator[None]:
+        """Write the measurements of what happens within the ``with``: lines meanwhile, or one JSON text at its end.
+
+        Args:
+            path: of a ``.jsonl`` file, which is added to, or of another, which is replaced; None = nothing is written.
 
         Raises:
             SinkError: the file cannot be written.
         """
-        facts = {
+        if path is None:
+            yield
+        elif path.suffix.lower() == SUFFIX:
+            with StatsLog(path, lambda: self._facts(self._stream.pipeline.snapshot())):
+                yield
+        else:
+            try:
+                yield
+            finally:
+                self._write_json(path)
+
+    def _facts(self, snapshot: Snapshot) -> dict[str, Any]:
+        return {
             "input": self._stream.info.name,
             "outputs": list(self._stream.outputs),
             "size": str(self._stream.info.size),
@@ -81,11 +101,15 @@ class Report:
             "is_live": self._stream.info.is_live,
             "matte": self._stream.segmenter.description,
             "frames": self._bar.frames,
-            **self._snapshot.as_dict(),
+            "plate_age_s": self._stream.figures.plate_age_s(),
+            **snapshot.as_dict(),
         }
+
+    def _write_json(self, path: Path) -> None:
+        """Whole or not at all."""
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            part.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(self._facts(self._snapshot), indent=2) + "\n", encoding="utf-8")
             part.replace(path)
         except OSError as error:
             part.unlink(missing_ok=True)

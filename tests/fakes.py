@@ -297,3 +297,13 @@ class Openings:
         if isinstance(step, Exception):
             raise step
         return step
+
+
+class ScriptedClock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s

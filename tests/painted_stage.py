@@ -69,6 +69,7 @@ class Stage:
         self.orders, self.watch = Orders(), Watch()
         self.scene = Scene("a beach", 7)
         self.frozen = False
+        self.now_s = 100.0
         self.background = GeneratedBackground(
             self.orders,
             lambda pts_s: self.scene,
@@ -78,6 +79,7 @@ class Stage:
             fade_s=fade_s,
             keeps_room=keeps_room,
             is_frozen=lambda: self.frozen,
+            clock=lambda: self.now_s,
         )
 
     def at(self, pts_s, size=SIZE):

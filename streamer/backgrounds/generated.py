@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -37,6 +38,7 @@ class GeneratedBackground:
         fade_s: how long one plate takes to fade into the next, in seconds of presentation time.
         keeps_room: the plates keep the room's shapes; then the stand-in is the safe picture.
         is_frozen: True = order no plate; the one that is shown stays.
+        clock: seconds that only go forward, for the age of the plate.
     """
 
     shows_room = False
@@ -52,6 +54,7 @@ class GeneratedBackground:
         fade_s: float = 0.4,
         keeps_room: bool = False,
         is_frozen: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if stand_in.shows_room:
             raise ValueError("the stand-in of a painted background must not show the room")
@@ -64,6 +67,7 @@ class GeneratedBackground:
         self._keeps_room = keeps_room
         self._is_frozen = is_frozen
         self._scene: Scene | None = None
+        self._clock = clock
         self._under_way: PlateOrder | None = None
         self._retry_at_s: float | None = None
         self._pause_s = RETRY_AFTER_S
@@ -85,6 +89,12 @@ class GeneratedBackground:
         status = f"background: {scene.prompt}" if is_there else f"painting: {scene.prompt}"
         ready = self._shelf.status(scene)
         return f"{status} ({ready})" if ready else status
+
+    @property
+    def plate_age_s(self) -> float | None:
+        """Seconds since the plate that is shown was done; None = there is none yet. From any thread."""
+        placed = self._placed
+        return None if placed is None else self._clock() - placed.done_at_s
 
     def image_for(self, frame: Frame, alpha: Alpha) -> Image:
         """The plate for this frame, at its size. ``GenerationError``: the first plate of a file cannot be made."""
@@ -157,7 +167,7 @@ class GeneratedBackground:
                 self._retry_at_s = now_s + self._pause_s
                 self._pause_s = min(2 * self._pause_s, RETRY_AT_MOST_S)
             return
-        placed = PlacedPlate(delivery.plate)
+        placed = PlacedPlate(delivery.plate, self._clock())
         self._shelf.put(placed, self._scene)
         if is_wanted:
             self._pause_s = RETRY_AFTER_S

@@ -35,6 +35,8 @@ class PlacedPlate:
     """A plate, and how the room of the present keyframe relates to that of the keyframe it was made from."""
 
     plate: Plate
+    done_at_s: float = 0.0
+    """When it was delivered, on the clock of whoever took it."""
     motion: NDArray[np.float32] = field(default_factory=still)
     """From its keyframe to the present one, as in ``View``."""
     gain: float = 1.0

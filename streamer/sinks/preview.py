@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
-from collections import deque
 from collections.abc import Callable
 
 import cv2
@@ -27,8 +25,6 @@ FUNCTION_KEYS = {
 """The same on X, macOS and Windows, which have no code in common."""
 CLOSED = "closed"
 """Handed on like a key when the user closes the window."""
-RATE_FRAMES = 30
-"""The rate shown is that of so many last frames."""
 
 
 class PreviewSink:
@@ -38,9 +34,8 @@ class PreviewSink:
         size: of the frames.
         on_key: told the name of each key (``q``, ``7``, ``space``, ``f12``), and ``closed`` when the user closes the
             window; called on the thread that writes.
-        hud: further lines to show, such as the device.
-        shows_hud: asked with each frame whether to show the figures.
-        clock: the time in seconds.
+        hud: the figures to show, a line each.
+        shows_hud: asked with each frame whether to show them.
 
     Raises:
         SinkError: there is no display, or OpenCV has no windows.
@@ -53,15 +48,13 @@ class PreviewSink:
         on_key: Callable[[str], None] | None = None,
         hud: Callable[[], list[str]] | None = None,
         shows_hud: Callable[[], bool] = lambda: True,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_key = on_key
         self._hud = hud
-        self._clock = clock
         self._shows_hud = shows_hud
         self._is_open = False
         self._board: Image | None = None
-        self._written_at_s: deque[float] = deque(maxlen=RATE_FRAMES)
+        self._is_shown = False
         check_display()
         scale = min(1.0, LARGEST.width / size.width, LARGEST.height / size.height)
         try:
@@ -75,11 +68,10 @@ class PreviewSink:
         """Show a frame; RGBA lies on a checkerboard. Without effect once the user has closed the window."""
         if not self._is_open:
             return
-        now_s = self._clock()
-        self._written_at_s.append(now_s)
+        self._is_shown = True
         image = flat_rgb(frame.image, self._behind(frame))
-        if self._shows_hud():
-            image = with_lines(image, self._lines(now_s - frame.captured_at_s))
+        if self._hud is not None and self._shows_hud():
+            image = with_lines(image, self._hud())
         try:
             cv2.imshow(TITLE, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         except cv2.error as error:
@@ -94,7 +86,7 @@ class PreviewSink:
             code = cv2.waitKeyEx(1)
         except cv2.error as error:
             raise SinkError(_no_windows(error)) from None
-        if self._written_at_s and not _is_visible():
+        if self._is_shown and not _is_visible():
             self._is_open = False  # showing another frame would open the window again
             self._press(CLOSED)
         elif code >= 0:
@@ -126,12 +118,6 @@ class PreviewSink:
         if self._board is None or self._board.shape != shape:
             self._board = checkerboard(frame.size.height, frame.size.width)
         return self._board
-
-    def _lines(self, latency_s: float) -> list[str]:
-        times = self._written_at_s
-        passed_s = times[-1] - times[0]
-        rate = f"{(len(times) - 1) / passed_s:.1f} fps" if passed_s > 0 else "- fps"
-        return [f"{rate}   {1000 * latency_s:.0f} ms", *(self._hud() if self._hud is not None else [])]
 
 
 def key_name(code: int) -> str | None:

@@ -184,7 +184,8 @@ def test_a_preview_makes_a_file_live(clip: Path, weights: Path, monkeypatch: pyt
         press, hud = keys["on_key"], keys["hud"]
         assert callable(press)
         assert callable(hud)
-        assert hud() == [stream.segmenter.description]
+        assert hud()[-1] == stream.segmenter.description
+        assert "fps   latency" in hud()[0]
         for key in ("b", "m", "closed"):
             press(key)
         assert stream.pipeline.run() == "stopped"

@@ -24,6 +24,24 @@ def test_first_frame_orders_a_plate_and_shows_the_stand_in(stage):
     assert stage.background.status == "painting the first background"
 
 
+def test_a_plate_ages_from_its_delivery_on(stage):
+    assert stage.background.plate_age_s is None
+    stage.at(0)
+    stage.now_s = 103.0
+    assert stage.background.plate_age_s is None, "nothing is painted yet"
+    stage.orders.deliver(230)
+    stage.at(1)
+    stage.now_s = 107.5
+    stage.at(2)
+    assert stage.background.plate_age_s == 4.5
+    stage.scene = Scene("a library", 7)
+    stage.at(3)
+    assert stage.background.plate_age_s == 4.5, "the plate that is shown is still the first"
+    stage.orders.deliver(90)
+    stage.at(4)
+    assert stage.background.plate_age_s == 0
+
+
 def test_plate_fades_in_over_the_asked_for_time_and_no_longer(stage):
     stage.at(0)
     stage.orders.deliver(230)

@@ -1,0 +1,81 @@
+"""The token that every request must show: read from a file, or made once and kept where only this user reads it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from streamer.errors import ConfigError
+
+FEWEST_CHARACTERS = 16
+"""A shorter token can be guessed."""
+NAME = "api-token"
+
+logger = logging.getLogger(__name__)
+
+
+def read_token(path: Path) -> str:
+    """The token in a file of the user's own.
+
+    Raises:
+        ConfigError: the file cannot be read, or what it holds is no token.
+    """
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"token file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(token) < FEWEST_CHARACTERS or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigError(
+            f"token file {path} must hold one word of at least {FEWEST_CHARACTERS} letters and digits, and nothing else"
+        )
+    if _is_open_to_others(path):
+        logger.warning("other users may read the token in %s: chmod 600 %s", path, path)
+    return token
+
+
+def kept_token(folder: Path) -> tuple[str, Path]:
+    """The token of earlier runs and its file; a new one where there is none that only this user can read.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    path = folder / NAME
+    try:
+        if path.is_file() and not _is_open_to_others(path):
+            return read_token(path), path
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        token = secrets.token_urlsafe(32)
+        number, part = tempfile.mkstemp(dir=folder, prefix=f".{NAME}.")  # which nobody else may read
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(token + "\n")
+        os.replace(part, path)
+    except OSError as error:
+        raise ConfigError(f"the token cannot be kept in {path}: {error.strerror or error}") from error
+    return token, path
+
+
+def state_folder() -> Path:
+    """Where this system wants what programs keep of this user, and in it ``backlot``. It need not exist.
+
+    Raises:
+        ConfigError: the user has no home folder.
+    """
+    variable, below_home = {
+        "win32": ("LOCALAPPDATA", "AppData/Local"),
+        "darwin": ("", "Library/Application Support"),
+    }.get(sys.platform, ("XDG_STATE_HOME", ".local/state"))
+    named = os.environ.get(variable, "")
+    if os.path.isabs(named):  # the XDG specification has relative ones ignored
+        return Path(named, "backlot")
+    try:
+        return Path.home() / below_home / "backlot"
+    except RuntimeError as error:
+        raise ConfigError("this user has no home folder for the token: set HOME, or --api-token-file") from error
+
+
+def _is_open_to_others(path: Path) -> bool:
+    return os.name == "posix" and path.stat().st_mode & 0o077 != 0
