@@ -6,6 +6,7 @@ mistake is answered at once and leaves nothing behind.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -14,23 +15,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamer import backgrounds, networks, sinks, sources
+from streamer.auto_center import AutoCenter
+from streamer.blending import Blending
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import ConfigError, SinkError, WeightsError
-from streamer.frames import Frame
+from streamer.frames import Frame, Size
 from streamer.hotkeys import Bindings, Hotkeys
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.pipeline import Pipeline
+from streamer.readers import ReaderWatch
 from streamer.rendering import Renderer
 from streamer.scaling import keep_to_one_thread
+from streamer.segmentation.within import within
 from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.sinks.stills import Stills
+from streamer.sources.framed import PictureRules, framed
 from streamer.stats import Stats
 
 if TYPE_CHECKING:
     from streamer.backgrounds.generated import GeneratedBackground
     from streamer.segmentation.predictor import NetworkSegmenter
+
+logger = logging.getLogger(__name__)
 
 PAINTED = "painted"
 """What the background that is painted is called."""
@@ -68,8 +76,9 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
     check(config)
     keep_to_one_thread()
     with ExitStack() as stack:
-        source = _open_source(config)
-        stack.callback(source.close)
+        device = _open_source(config)
+        stack.callback(device.close)
+        source = framed(device, picture_rules(config))
         outputs = config.output or (default_output(config, source.info),)
         check_outputs(outputs, config)
         is_painted = config.is_painted and config.write == "composite"
@@ -83,12 +92,14 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             painted = stack.enter_context(closing(networks.open_generated(config, source.info, controls, stats)))
             behind.insert(0, painted)
         renderer = Renderer(
-            segmenter,
+            within(segmenter, source.info.picture),
             behind,
             controls,
             stats,
             write=config.write,
             failures_allowed=None if source.info.is_live else FAILURES_ALLOWED,
+            auto_center=AutoCenter() if config.auto_center else None,
+            blending=_blending(config),
         )
         hotkeys: Hotkeys | None = None
         if source.info.is_live:
@@ -99,6 +110,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             sink = _open_sink(spec, source.info, config, controls, segmenter, painted, hotkeys)
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
+        is_resting = _rest_when_unwanted(device, outputs, opened_sinks, config, controls, stack)
         pipeline = Pipeline(
             source,
             renderer.compose,
@@ -112,6 +124,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             on_written=_each(stills.look, on_written),
             should_stop=controls.stop_requested,
             on_stop=controls.request_stop,  # what waits for these controls alone hears of Ctrl-C, too
+            is_resting=is_resting,
         )
         yield Stream(source.info, outputs, pipeline, opened_sinks, segmenter)
 
@@ -158,6 +171,19 @@ def check_outputs(outputs: Sequence[str], config: StreamConfig) -> None:
         if path.suffix.lower() in sinks.VIDEO_SUFFIXES:
             choose_encoder(path, _encoding(config), has_alpha=has_alpha(config))
         _check_folder(path, spec)
+
+
+def picture_rules(config: StreamConfig) -> PictureRules:
+    """What the settings say about the picture that is seen."""
+    left, top, right, bottom = (float(side) for side in config.crop.split(","))
+    width, height = (int(side) for side in config.output_size.split("x")) if config.output_size else (0, 0)
+    return PictureRules(
+        mirror=config.mirror,
+        crop=(left, top, right, bottom),
+        zoom=config.zoom,
+        size=Size(width, height) if config.output_size else None,
+        fit=config.picture_fit,
+    )
 
 
 def is_watched(output: str) -> bool:
@@ -208,6 +234,11 @@ def _open_source(config: StreamConfig) -> FrameSource:
     return sources.open_source(config.input, start_s=config.start, end_s=config.end, camera=camera, paced=paced)
 
 
+def _blending(config: StreamConfig) -> Blending | None:
+    is_wanted = config.color_match > 0 or config.light_wrap > 0
+    return Blending(config.color_match, config.light_wrap) if is_wanted else None
+
+
 def _background_specs(config: StreamConfig, *, is_live: bool) -> tuple[str, ...]:
     """Those of the settings; live there is always a blurred one too, for the key that blurs."""
     can_blur = is_live and config.write == "composite" and "transparent" not in config.background
@@ -233,6 +264,7 @@ def _open_sink(
         info,
         encoding=_encoding(config),
         has_alpha=has_alpha(config),
+        virtual_device=config.virtual_device,
         on_key=hotkeys.in_window if hotkeys else None,
         hud=lambda: [segmenter.description, *([painted.status] if painted else [])],
         shows_hud=lambda: controls.state.hud,
@@ -255,6 +287,42 @@ def _each(*listeners: Callable[[Frame], None]) -> Callable[[Frame], None]:
             listener(frame)
 
     return tell
+
+
+def _rest_when_unwanted(
+    source: FrameSource,
+    outputs: Sequence[str],
+    opened_sinks: Sequence[Sink],
+    config: StreamConfig,
+    controls: Controls,
+    stack: ExitStack,
+) -> Callable[[], bool]:
+    """Close a camera while it is switched off or nobody looks; the result tells whether it rests.
+
+    A recording goes on with safe pictures meanwhile, so there, and for a file, nothing rests.
+    """
+    from streamer.sources.kept_camera import KeptCamera
+
+    if not isinstance(source, KeptCamera) or not all(is_watched(output) for output in outputs):
+        return lambda: False
+    watch = None if config.always_on else _watch_readers(opened_sinks)
+    if watch is not None:
+        stack.callback(watch.close)
+    source.keep_open_while(lambda: not controls.state.paused and (watch is None or watch.is_wanted()))
+    return lambda: source.is_asleep
+
+
+def _watch_readers(opened_sinks: Sequence[Sink]) -> ReaderWatch | None:
+    """Who reads the virtual camera, if it is the only output and this system can tell."""
+    from streamer.sinks.virtual_camera import VirtualCameraSink
+
+    if len(opened_sinks) != 1 or not isinstance(opened_sinks[0], VirtualCameraSink):
+        return None
+    try:
+        return ReaderWatch(opened_sinks[0].device)
+    except OSError as error:
+        logger.info("whether a program reads the virtual camera cannot be told (%s): the camera stays on", error)
+        return None
 
 
 def _encoding(config: StreamConfig) -> Encoding:

@@ -20,6 +20,9 @@ from streamer.yaml_files import read_text, yaml_errors
 
 SUFFIXES = (".yaml", ".yml")
 """Endings of a preset file."""
+_PERCENT = r"\d{1,2}(\.\d+)?"
+LEAST_LEFT_PERCENT = 10
+"""So much of the picture must be left in either direction after cropping."""
 _TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)")
 
 
@@ -135,6 +138,8 @@ class StreamConfig(BaseModel):
     """Run Stable Diffusion's safety checker on painted backgrounds; refused ones are not shown."""
     crossfade_ms: Annotated[float, Field(ge=0, le=10000)] = 400
     """Milliseconds over which one painted background fades into the next."""
+    paint_ahead: bool = True
+    """Live: paint the other prompts ahead while nothing else is to be painted, so that a key shows them at once."""
     keyframe_interval: Annotated[float | None, Field(ge=1)] = None
     """Paint a new background every so many seconds. Not given: only for another prompt, room or light."""
     plate_cache: Annotated[int, Field(ge=0, le=100_000)] = 500
@@ -155,6 +160,33 @@ class StreamConfig(BaseModel):
     """Pictures a second to ask the camera for; also the rate of a folder of pictures (25 if not given)."""
     camera_fourcc: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{4}$")] = None
     """Picture format to ask the camera for: MJPG, YUYV..."""
+
+    virtual_device: Annotated[str | None, Field(min_length=1)] = None
+    """The virtual camera that output virtual means, such as /dev/video10 or, on Windows and macOS, its name. Not given:
+    the first that is free."""
+    always_on: bool = False
+    """Keep the camera on although no program reads the virtual camera. Without it, on Linux, the camera is off until
+    one does, if the virtual camera is the only output."""
+    mirror: bool = False
+    """Show the picture as a mirror does. Writing in it is mirrored, too."""
+    crop: Annotated[str, Field(pattern=rf"^{_PERCENT}(,{_PERCENT}){{3}}$")] = "0,0,0,0"
+    """Percent of the picture to cut off: LEFT,TOP,RIGHT,BOTTOM, as it is shown, such as 10,0,10,0."""
+    zoom: Annotated[float, Field(ge=1, le=4)] = 1.0
+    """How many times to enlarge the middle of what is left, 1 to 4."""
+    output_size: Annotated[str | None, Field(pattern=r"^[1-9]\d{1,3}x[1-9]\d{1,3}$")] = None
+    """Size of the output, such as 1280x720. Not given: the input's, after cropping."""
+    picture_fit: Literal["cover", "contain"] = "cover"
+    """How the picture comes to output_size: cover fills it and cuts off what sticks out; contain shows all of it, with
+    the background beside and above."""
+    auto_center: bool = False
+    """Keep the person in the middle and enlarge them when they are small, calmly, in front of a background that stands
+    still. Of composites only."""
+    color_match: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How far the person takes on the light of the background, 0 (not at all) to 1; half is natural. Of composites
+    only, and not before the blurred room."""
+    light_wrap: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How much light of the background falls on the person's edge, 0 (none) to 1; half is natural. Of composites only,
+    and not before the blurred room."""
 
     model: Literal["compact", "classic"] = "compact"
     """Network that finds the person: compact runs in real time on a CPU; classic has 31 million parameters and needs a
@@ -216,6 +248,14 @@ class StreamConfig(BaseModel):
     def _outputs_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
             raise ValueError(f"'{value[0]}' is named twice")
+        return value
+
+    @field_validator("crop")
+    @classmethod
+    def _crop_leaves_something(cls, value: str) -> str:
+        left, top, right, bottom = (float(side) for side in value.split(","))
+        if max(left + right, top + bottom) > 100 - LEAST_LEFT_PERCENT:
+            raise ValueError(f"crop {value}: LEFT,TOP,RIGHT,BOTTOM must leave at least {LEAST_LEFT_PERCENT} percent")
         return value
 
     @field_validator("plate_size")
@@ -340,6 +380,8 @@ def _reason(problem: Mapping[str, Any]) -> str:
         wanted = {
             "camera_size": "WIDTHxHEIGHT, such as 1280x720",
             "camera_fourcc": "four letters, such as MJPG",
+            "crop": "LEFT,TOP,RIGHT,BOTTOM in percent, such as 10,0,10,0",
+            "output_size": "WIDTHxHEIGHT, such as 1280x720",
             "segmenter": "unet or onnx:FILE",
             "plate_size": "WIDTHxHEIGHT in multiples of 64, such as 768x448",
             "plate_device": "auto, cpu, cuda, cuda:1 or mps",

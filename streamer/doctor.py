@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 import time
@@ -22,6 +21,7 @@ from streamer.config import StreamConfig
 from streamer.errors import StreamerError
 from streamer.frames import Size
 from streamer.networks import open_matte, plate_device
+from streamer.priorities import PAINTER_NICENESS, painter_threads, usable_cores
 
 PAINTING = ("diffusers", "transformers", "accelerate", "peft")
 """Packages that paint backgrounds."""
@@ -74,12 +74,11 @@ def _looked(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 
 
 def _system() -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Finding(
         "system",
         "ok",
         f"backlot {_version('backlot')}, Python {platform.python_version()}, "
-        f"{platform.system()} {platform.release()} {platform.machine()}, {cores} cores",
+        f"{platform.system()} {platform.release()} {platform.machine()}, {usable_cores()} cores",
     )
 
 
@@ -145,7 +144,11 @@ def _painter(config: StreamConfig) -> Iterator[Finding]:
     except StreamerError as error:
         yield Finding("painter", "failed" if config.is_painted else "no", str(error))
         return
-    yield Finding("painter", "ok", f"diffusers {_version('diffusers')}, models are here, on {plate_device(config)}")
+    device = plate_device(config)
+    text = f"diffusers {_version('diffusers')}, models are here, on {device}"
+    if device == "cpu":
+        text += f" with {painter_threads()} of {usable_cores()} cores while frames run, at niceness {PAINTER_NICENESS}"
+    yield Finding("painter", "ok", text)
 
 
 def _runtimes() -> Iterator[Finding]:
@@ -206,9 +209,9 @@ def _virtual_camera() -> Iterator[Finding]:
     if found or find_spec("pyvirtualcam") is None:
         return
     if platform.system() == "Linux":
-        from streamer.sinks.virtual_camera import LOAD_LOOPBACK
+        from streamer.sinks.virtual_setup import how_to_make_one
 
-        yield Finding("virtual camera", "no", "none found", LOAD_LOOPBACK)
+        yield Finding("virtual camera", "no", "none found", how_to_make_one())
     else:
         yield Finding("virtual camera", "ok", "pyvirtualcam is installed; it sends to the camera of OBS Studio")
 

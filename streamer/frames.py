@@ -28,6 +28,25 @@ class Size(NamedTuple):
         return f"{self.width}x{self.height}"
 
 
+class Area(NamedTuple):
+    """A rectangle of a picture, in whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def size(self) -> Size:
+        """Width and height."""
+        return Size(self.width, self.height)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns: ``image[area.slices]`` is what lies inside."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture with its time. What a source yields and, composited, what a sink takes."""
@@ -40,6 +59,8 @@ class Frame:
     """Presentation time in seconds on the source's own clock. Exact enough to find the container's tick by rounding."""
     captured_at_s: float
     """``time.monotonic()`` when the frame left the device or decoder; latency counts from here."""
+    scene: int = 0
+    """Another number than the frame before: nothing of earlier frames holds any more, the camera was opened again."""
 
     @property
     def size(self) -> Size:
@@ -48,7 +69,7 @@ class Frame:
 
     def with_image(self, image: Image) -> Frame:
         """The same moment with other pixels."""
-        return Frame(image, self.index, self.pts_s, self.captured_at_s)
+        return Frame(image, self.index, self.pts_s, self.captured_at_s, self.scene)
 
     def __repr__(self) -> str:
         return f"Frame(index={self.index}, size={self.size}, pts_s={self.pts_s:.6f})"

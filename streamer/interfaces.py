@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from streamer.frames import Alpha, Frame, Image, Keyframe, Plate, Size
+from streamer.frames import Alpha, Area, Frame, Image, Keyframe, Plate, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class SourceInfo:
     """How many frames will come, if that is known; a container's claim, for progress only."""
     is_still: bool = False
     """True for one picture: the output is one picture too."""
+    picture: Area | None = None
+    """Where the picture lies in the frames if it does not fill them; beside it they are black, and nobody is there."""
     video: VideoTraits | None = None
     """Set when the source is a video file."""
 
@@ -103,7 +105,7 @@ class WatchedSink(Protocol):
     """
 
     def idle(self) -> None:
-        """Called some 30 times a second while no frame comes: handle window events, keep the device fed."""
+        """Called some 60 times a second while no frame comes: handle window events, keep the device fed."""
         ...
 
 

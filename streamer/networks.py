@@ -18,6 +18,7 @@ from streamer.cues import read_cues
 from streamer.errors import MissingExtra, WeightsError
 from streamer.frames import Alpha, Image, Size
 from streamer.interfaces import Background, PlateGenerator, SourceInfo
+from streamer.priorities import painter_threads
 from streamer.stats import Stats
 
 if TYPE_CHECKING:
@@ -97,8 +98,12 @@ def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def open_generator(config: StreamConfig) -> PlateGenerator:
+def open_generator(config: StreamConfig, *, threads: int | None = None) -> PlateGenerator:
     """Load the painter and its gate; takes seconds. Picklable by name, for a process of its own.
+
+    Args:
+        config: the settings.
+        threads: that paint on the CPU; None = as many as torch takes.
 
     Raises:
         StreamerError: as of ``load_painter`` and ``open_matte``.
@@ -117,6 +122,7 @@ def open_generator(config: StreamConfig) -> PlateGenerator:
         low_memory=config.low_memory,
         compile=config.compile_painter,
         safety_checker=config.safety_checker,
+        threads=threads,
     )
     painter = load_painter(_painter_files(config), settings)
     width, height = (int(side) for side in config.plate_size.split("x")) if config.plate_size else (0, 0)
@@ -158,14 +164,17 @@ def plate_device(config: StreamConfig) -> str:
 
 def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, stats: Stats) -> GeneratedBackground:
     """The background that the prompts of the settings mean, for that source."""
-    from streamer.backgrounds.generated import GeneratedBackground, Scene
+    from streamer.backgrounds.generated import GeneratedBackground
     from streamer.backgrounds.keyframes import KeyframePolicy, RoomWatch
-    from streamer.backgrounds.plate_orders import PlateOrders, PlatesAtOnce, PlatesInBackground
+    from streamer.backgrounds.plate_orders import PlateOrders, PlatesAtOnce, PlatesInBackground, Scene
+    from streamer.backgrounds.plate_shelf import PlateShelf
 
     prompt_at = prompts_by_time(config, info, controls)
     orders: PlateOrders
     if info.is_live:
-        orders = PlatesInBackground(_remembered(_live_generator(config), config, exactly=False), stats)
+        # An interval asks for another picture of the same room: one from the disk would be the same.
+        wants_another = config.keyframe_interval is not None
+        orders = PlatesInBackground(_remembered(_live_generator(config), config, exactly=wants_another), stats)
     else:
         generator = _remembered(open_generator(config), config, exactly=True)
         orders = PlatesAtOnce(generator, stats, should_stop=controls.stop_requested)
@@ -174,6 +183,7 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
         lambda pts_s: Scene(prompt_at(pts_s), (config.seed + controls.state.seed_shift) % 2**31),
         _stand_in(config, info),
         watch=RoomWatch(KeyframePolicy(interval_s=config.keyframe_interval)),
+        shelf=PlateShelf(controls.prompts, fills_itself=config.paint_ahead) if info.is_live else None,
         fade_s=config.crossfade_ms / 1000,
         keeps_room=config.fit == "room",
         is_frozen=lambda: controls.state.frozen,
@@ -189,17 +199,17 @@ def prompts_by_time(config: StreamConfig, info: SourceInfo, controls: Controls |
 
 
 def _live_generator(config: StreamConfig) -> PlateGenerator:
-    """On the matte's GPU in a thread; elsewhere in a process: a thread would take time from the frames."""
+    """On the matte's GPU in a thread; elsewhere in a process that gives way to the frames."""
     from streamer.backgrounds.generators import LazyGenerator
     from streamer.backgrounds.plate_process import PlateProcess
 
     if plate_device(config) == "cuda":
         return LazyGenerator(partial(open_generator, config))
-    return PlateProcess(partial(open_generator, config))
+    return PlateProcess(partial(open_generator, config, threads=painter_threads()))
 
 
 def _remembered(generator: PlateGenerator, config: StreamConfig, *, exactly: bool) -> PlateGenerator:
-    """The generator with its cache on disk; ``exactly`` = only for the very same keyframe, pixel for pixel."""
+    """The generator with its cache on disk; ``exactly``: see ``CachedGenerator``."""
     if config.plate_cache == 0:
         return generator
     from streamer.backgrounds.generators import CachedGenerator

@@ -27,8 +27,9 @@ from streamer.stats import Snapshot, Stats
 
 FILE_DEPTH = 4
 """Frames that may wait before each stage of a file: enough to even out the stages; a 4K frame takes 25 MB."""
-TICK_S = 0.03
-"""How often the output stage looks up from an empty channel: windows react, a stop is heeded."""
+TICK_S = 0.015
+"""How often the output stage looks up from an empty channel: windows react, a stop is heeded, and a virtual camera gets
+its 60 pictures a second."""
 GRACE_S = 0.5
 """How long capture may take to leave by itself before its source is closed under it."""
 
@@ -55,8 +56,10 @@ class Pipeline:
         state: any object that is another one when the picture shown may no longer be the right one; live, it is then
             shown again, if no new frame is there, after another ``last_look``.
         on_written: told each frame once all sinks have it; for a progress bar. Called on the output thread.
-        should_stop: asked some 30 times a second, beside ``stop()``, whether to end.
+        should_stop: asked some 60 times a second, beside ``stop()``, whether to end.
         on_stop: told once when the run is to end early, by whatever sign.
+        is_resting: asked when no frame came for ``stall_after_s``: True = none was wanted, so that this is no stall to
+            warn of and to count, though the safe picture is shown all the same.
         stall_after_s: after how long without a frame a live source has stalled.
         patience_s: how long a stage may take to leave when everything ends; a later one is left behind.
     """
@@ -76,6 +79,7 @@ class Pipeline:
         on_written: Callable[[Frame], None] = lambda frame: None,
         should_stop: Callable[[], bool] = lambda: False,
         on_stop: Callable[[], None] = lambda: None,
+        is_resting: Callable[[], bool] = lambda: False,
         stall_after_s: float = 1.0,
         patience_s: float = 5.0,
     ) -> None:
@@ -92,6 +96,7 @@ class Pipeline:
         self._on_written = on_written
         self._should_stop = should_stop
         self._on_stop = on_stop
+        self._is_resting = is_resting
         self._stall_after_s = stall_after_s
         self._patience_s = patience_s
         depth = 1 if is_live else FILE_DEPTH
@@ -258,8 +263,9 @@ class Pipeline:
     def _note_stall(self) -> None:
         if not self._is_stalled:
             self._is_stalled = True
-            self._stats.count("stalls")
-            logger.warning("no frame came for %g s: showing the safe picture", self._stall_after_s)
+            if not self._is_resting():
+                self._stats.count("stalls")
+                logger.warning("no frame came for %g s: showing the safe picture", self._stall_after_s)
         self._show_safe_picture()
 
     def _show_safe_picture(self) -> None:

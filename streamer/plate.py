@@ -11,7 +11,9 @@ from streamer.config import StreamConfig
 from streamer.errors import ConfigError, SourceError
 from streamer.frames import Keyframe
 from streamer.picture_names import SUFFIXES, is_picture
+from streamer.segmentation.within import within
 from streamer.sinks.pictures import PictureSink
+from streamer.sources.framed import framed
 
 DEFAULT_OUTPUT = "plate.png"
 
@@ -37,11 +39,12 @@ def paint_one(config: StreamConfig) -> str:
     config = config.model_copy(update={"output": output, "steadiness": 0.0, "clean_plate": "off"})
     build.check(config)
     networks.check_painter(config)
-    with closing(sources.open_source(config.input, start_s=config.start)) as source:
+    source = framed(sources.open_source(config.input, start_s=config.start), build.picture_rules(config))
+    with closing(source):
         frame = next(itertools.islice(source, 1), None)
         if frame is None:
             raise SourceError(f"{source.info.name} holds no frame to paint a background for")
-    with closing(networks.open_matte(config)) as segmenter:
+    with closing(within(networks.open_matte(config), source.info.picture)) as segmenter:
         keyframe = Keyframe(frame, segmenter.segment(frame.image))
     with closing(networks.open_generator(config)) as generator:
         prompt = networks.prompts_by_time(config, source.info)(frame.pts_s)

@@ -11,6 +11,9 @@ from pathlib import Path
 YIELDING = 5
 """Steps of niceness: enough that a thread of ours that is ready to run nearly always runs."""
 
+PAINTER_NICENESS = 10
+"""Steps of niceness of a process that paints: frames come first, and what they leave is the painter's."""
+
 _TASKS = Path("/proc/self/task")
 
 
@@ -31,3 +34,13 @@ def yielding_threads() -> Iterator[None]:
             os.setpriority(os.PRIO_PROCESS, int(thread), YIELDING)
         except ProcessLookupError:
             continue  # it has ended meanwhile
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def painter_threads() -> int:
+    """How many threads may paint on the CPU while frames run: half of the cores, at least one."""
+    return max(1, usable_cores() // 2)

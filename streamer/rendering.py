@@ -1,7 +1,8 @@
 """One frame of the room in, one picture for the viewer out. What keeps the room private is decided here.
 
 The rule: a pixel of a frame leaves only as far as that frame's own alpha says person. Whenever there is no usable alpha
-(the segmenter raised, returned NaN or another shape, the picture is paused) the viewer gets the safe picture instead.
+(the segmenter raised, returned NaN, another shape or what cannot be true, the camera is off) the viewer gets the safe
+picture instead.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from streamer.auto_center import AutoCenter
+from streamer.blending import Blending
 from streamer.compositing import estimate_foreground, replace_background, with_alpha
 from streamer.controls import Controls
 from streamer.errors import GenerationError, SegmentationError, StreamerError
 from streamer.frames import Alpha, Frame, Image, Size
 from streamer.interfaces import Background, Segmenter
+from streamer.plausibility import PlausibilityGate
 from streamer.stats import Stats
 
 Write: TypeAlias = Literal["composite", "alpha", "foreground"]
@@ -53,6 +57,8 @@ class Renderer:
             ``(h, w)``; ``foreground`` gives RGBA ``(h, w, 4)`` with straight alpha.
         failures_allowed: how many frames in a row may go without a usable alpha before ``render`` raises;
             None = any number, for live work.
+        auto_center: moves the person of a composite into the middle; None = nothing moves.
+        blending: fits the person of a composite to the background's light; None = they stay as they were taken.
     """
 
     def __init__(
@@ -64,6 +70,8 @@ class Renderer:
         *,
         write: Write = "composite",
         failures_allowed: int | None = None,
+        auto_center: AutoCenter | None = None,
+        blending: Blending | None = None,
     ) -> None:
         if len(backgrounds) != len(controls.backgrounds):
             raise ValueError(f"{len(backgrounds)} backgrounds, but controls for {len(controls.backgrounds)}")
@@ -73,8 +81,12 @@ class Renderer:
         self._stats = stats
         self._write = write
         self._failures_allowed = failures_allowed
+        self._auto_center = auto_center
+        self._blending = blending
         self._failures_in_a_row = 0
-        self._matted_size: Size | None = None
+        self._gate = PlausibilityGate(is_live=failures_allowed is None)
+        self._scene: tuple[int, Size] | None = None
+        self._is_new_scene = False
         self._composed_size: Size | None = None
         self._must_reset = False
         self._is_transparent = False
@@ -91,13 +103,16 @@ class Renderer:
         Raises:
             SegmentationError: more than ``failures_allowed`` frames in a row had no usable alpha.
         """
-        if frame.size != self._matted_size:
-            self._must_reset |= self._matted_size is not None
-            self._matted_size = frame.size
+        scene = (frame.scene, frame.size)
+        self._is_new_scene |= scene != (self._scene or scene)
+        self._scene = scene
         if self._controls.state.paused or self._controls.state.panic:
             self._must_reset = True  # what the segmenter remembers is of another moment
             return Matted(frame, None)
-        return Matted(frame, self._alpha_of(frame))
+        if self._is_new_scene:
+            self._is_new_scene, self._must_reset = False, True
+            self._alpha_of(frame)  # not used: a segmenter that is a picture late would give the old scene's
+        return Matted(frame, self._plausible(frame, self._alpha_of(frame)))
 
     def compose(self, matted: Matted) -> Frame:
         """The picture for the viewer, with the time and number of the frame.
@@ -166,6 +181,17 @@ class Renderer:
             self._failures_in_a_row = 0
         return alpha
 
+    def _plausible(self, frame: Frame, alpha: Alpha | None) -> Alpha | None:
+        """The alpha, unless it cannot be true."""
+        doubt = self._gate.doubt(frame, alpha)
+        if doubt is None:
+            self._complaints.discard("matte")
+            return alpha
+        self._must_reset = True
+        self._stats.count("implausible_frames")
+        self._complain("matte", f"the matte is not believed, showing the safe picture instead: {doubt}")
+        return None
+
     def _note_failure(self, error: Exception) -> None:
         self._must_reset = True  # its memory may hold the very NaN that spoilt this frame
         self._stats.count("failed_frames")
@@ -179,13 +205,23 @@ class Renderer:
             ) from error
 
     def _composite(self, frame: Frame, alpha: Alpha, index: int) -> Image:
+        shows_room = self._backgrounds[index].shows_room
+        image, alpha_behind = frame.image, alpha
+        if self._auto_center is not None:
+            with self._stats.time("center"):
+                placed = self._auto_center.place(frame, alpha, with_room=shows_room)
+            image, alpha = placed.image, placed.alpha
+            if shows_room:  # the room moves with the person; any other background stands still
+                frame, alpha_behind = frame.with_image(image), placed.alpha_behind
         with self._stats.time("background"):
-            background = self._background_image(frame, alpha, index)
+            background = self._background_image(frame, alpha_behind, index)
         self._is_transparent = background is None
         with self._stats.time("composite"):
             if background is None:
-                return _cut_out(frame.image, alpha)
-            return replace_background(frame.image, alpha, background)
+                return _cut_out(image, alpha)
+            if self._blending is not None and not shows_room:  # the room lights the person already
+                image = self._blending.blend(image, alpha, background, frame.pts_s)
+            return replace_background(image, alpha, background)
 
     def _background_image(self, frame: Frame, alpha: Alpha, index: int) -> Image | None:
         try:

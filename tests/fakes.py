@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 
@@ -94,11 +95,11 @@ class ScriptedSource:
 
 
 def left_half(image: Image) -> Alpha:
-    """The person stands in the left half; a soft column lies between."""
+    """The person stands in the left half; a soft column lies between, each picture's a little different."""
     alpha = np.zeros(image.shape[:2], np.float32)
     middle = image.shape[1] // 2
     alpha[:, :middle] = 1
-    alpha[:, middle] = 0.5
+    alpha[:, middle] = 0.5 + 0.1 * float(image.mean()) / 255
     return alpha
 
 
@@ -244,3 +245,55 @@ class WindowSink(RecordingSink):
     def idle(self) -> None:
         self.idled += 1
         self._on_idle(self.idled)
+
+
+class Connection:
+    """One opening of a live source: gives what the script holds, then waits until it is closed.
+
+    Args:
+        script: pictures; an exception is raised.
+        ends: the source ends by itself after the script.
+        runs: after the script ``secret_image()`` comes every few milliseconds, until it is closed.
+        bad_frames: what it says of them.
+    """
+
+    def __init__(self, *script: Image | Exception, ends: bool = False, runs: bool = False, bad_frames: int = 0) -> None:
+        self.info = SourceInfo("camera 7", SIZE, Fraction(25), is_live=True)
+        self.bad_frames = bad_frames
+        self.has_closed = threading.Event()
+        self._script = script
+        self._ends = ends
+        self._runs = runs
+
+    def __iter__(self) -> Iterator[Frame]:
+        begun_at_s = time.monotonic()
+        for index, step in enumerate(chain(self._script, self._running())):
+            if isinstance(step, Exception):
+                raise step
+            now_s = time.monotonic()
+            yield Frame(step, index, now_s - begun_at_s, now_s)
+        if not self._ends:
+            wait(self.has_closed)
+
+    def close(self) -> None:
+        self.has_closed.set()
+
+    def _running(self) -> Iterator[Image]:
+        picture = secret_image()
+        while self._runs and not self.has_closed.wait(0.005):
+            yield picture
+
+
+class Openings:
+    """Opens one thing of a script after the other; an exception is raised, and the last one is repeated."""
+
+    def __init__(self, *script: Connection | Exception) -> None:
+        self.count = 0
+        self._script = script
+
+    def __call__(self) -> Connection:
+        step = self._script[min(self.count, len(self._script) - 1)]
+        self.count += 1
+        if isinstance(step, Exception):
+            raise step
+        return step

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from streamer.backgrounds.keyframes import RoomWatch, View
-from streamer.backgrounds.plate_orders import PlateOrder, PlateOrders
-from streamer.frames import Alpha, Frame, Image, Keyframe, Plate, Size
+from streamer.backgrounds.plate_orders import PlateOrder, PlateOrders, Scene
+from streamer.backgrounds.plate_shelf import PlacedPlate, PlateShelf, chained, still
+from streamer.frames import Alpha, Frame, Image, Keyframe, Size
 from streamer.interfaces import Background
 
 RETRY_AFTER_S, RETRY_AT_MOST_S = 2.0, 60.0
@@ -20,26 +20,20 @@ GAIN_STEP = 0.02
 """Brightness of the plate follows the room's in steps of this size: each costs one pass over the picture."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What is to be painted at a moment."""
-
-    prompt: str
-    seed: int
-
-
 class GeneratedBackground:
     """Shows the newest plate, warped with the camera and as bright as the room; orders a new one when one is due.
 
     Until the first plate is there, and whenever there is none of use, ``stand_in`` is shown: a picture that holds no
     pixel of the room. Plates hold no person (see ``plates.py``), so the plate itself is the safe picture, unless it
-    keeps the room's shapes.
+    keeps the room's shapes. A prompt whose plate is on the shelf is shown at once; while no plate is waited for, those
+    that are missing there are made ahead.
 
     Args:
         orders: makes the plates.
         scene_at: what is to be painted at a presentation time in seconds.
         stand_in: shown before the first plate.
         watch: says when the room has changed.
+        shelf: keeps plates at hand; None = none, which makes the result independent of what was shown before.
         fade_s: how long one plate takes to fade into the next, in seconds of presentation time.
         keeps_room: the plates keep the room's shapes; then the stand-in is the safe picture.
         is_frozen: True = order no plate; the one that is shown stays.
@@ -54,6 +48,7 @@ class GeneratedBackground:
         stand_in: Background,
         *,
         watch: RoomWatch,
+        shelf: PlateShelf | None = None,
         fade_s: float = 0.4,
         keeps_room: bool = False,
         is_frozen: Callable[[], bool] = lambda: False,
@@ -64,16 +59,16 @@ class GeneratedBackground:
         self._scene_at = scene_at
         self._stand_in = stand_in
         self._watch = watch
+        self._shelf = shelf or PlateShelf()
         self._fade_s = fade_s
         self._keeps_room = keeps_room
         self._is_frozen = is_frozen
-        self._ordered: Scene | None = None
+        self._scene: Scene | None = None
         self._under_way: PlateOrder | None = None
         self._retry_at_s: float | None = None
         self._pause_s = RETRY_AFTER_S
-        self._plate: Plate | None = None
+        self._placed: PlacedPlate | None = None
         self._plate_count = 0
-        self._earlier_motion, self._earlier_gain = _still(), 1.0
         self._full: Image | None = None
         self._drawn: tuple[int, Size, float] | None = None
         self._from: Image | None = None
@@ -82,12 +77,14 @@ class GeneratedBackground:
 
     @property
     def status(self) -> str:
-        """For the HUD: what is shown, in a few words."""
-        if self._plate is None:
+        """For the HUD: what is shown, in a few words, and how many prompts can be shown at once."""
+        scene, placed = self._scene, self._placed
+        if scene is None or placed is None:
             return "painting the first background"
-        if self._ordered is not None and self._plate.prompt != self._ordered.prompt:
-            return f"painting: {self._ordered.prompt}"
-        return f"background: {self._plate.prompt}"
+        is_there = placed.plate.prompt == scene.prompt
+        status = f"background: {scene.prompt}" if is_there else f"painting: {scene.prompt}"
+        ready = self._shelf.status(scene)
+        return f"{status} ({ready})" if ready else status
 
     def image_for(self, frame: Frame, alpha: Alpha) -> Image:
         """The plate for this frame, at its size. ``GenerationError``: the first plate of a file cannot be made."""
@@ -97,60 +94,93 @@ class GeneratedBackground:
             self._from = self._shown = None
         self._take_delivery(now_s)
         view = self._watch.look(frame.image, alpha, now_s)
-        scene = self._scene_at(now_s)
-        is_retry = self._retry_at_s is not None and now_s >= self._retry_at_s
-        # The room's reasons wait for the plate under way: else one that takes long is given up again and again.
-        is_due = view.reason is not None and (self._under_way is None or self._shown is None)
-        if (scene != self._ordered or is_due or is_retry) and not self._is_frozen():
-            # The plate that is still shown belongs to the keyframe before: it keeps what became of it since then.
-            self._earlier_motion = _chained(view.motion, self._earlier_motion)
-            self._earlier_gain *= view.gain
-            view = replace(view, motion=None, gain=1.0)
-            self._ordered, self._retry_at_s = scene, None
-            self._watch.keep(frame.image, alpha, now_s)
-            self._under_way = PlateOrder(Keyframe(frame, alpha), scene.prompt, scene.seed)
-            self._orders.order(self._under_way)
-            self._take_delivery(now_s)
+        if not self._is_frozen():
+            view = self._order_what_is_due(Keyframe(frame, alpha), view)
         self._shown = self._faded(self._drawn_plate(frame.size, view), now_s)
         return self._shown
 
     def safe_image(self, size: Size) -> Image:
         """The plate, else the stand-in: neither holds a person or the room."""
-        plate = None if self._keeps_room else self._plate
-        return self._stand_in.safe_image(size) if plate is None else _stretched(plate.image, size)
+        placed = None if self._keeps_room else self._placed
+        return self._stand_in.safe_image(size) if placed is None else _stretched(placed.plate.image, size)
 
     def close(self) -> None:
         """Give up the plate under way, release the models and the stand-in."""
         self._orders.close()
         self._stand_in.close()
 
+    def _order_what_is_due(self, seen: Keyframe, view: View) -> View:
+        """Heed the prompt and the room of a frame; the result is its view of the keyframe that holds from now on."""
+        now_s = seen.frame.pts_s
+        scene = self._scene_at(now_s)
+        is_due = False
+        if scene != self._scene:
+            self._scene, self._retry_at_s = scene, None
+            at_hand = self._shelf.get(scene)
+            if at_hand is not None:
+                self._show(at_hand, now_s)
+            is_due = at_hand is None or at_hand.is_outdated
+        is_due |= view.reason is not None
+        if self._under_way is not None and self._under_way.scene == scene and self._shown is not None:
+            is_due = False  # else a plate that takes long is given up again and again
+        if is_due or (self._retry_at_s is not None and now_s >= self._retry_at_s):
+            return self._order(seen, scene, view)
+        if self._under_way is None and self._retry_at_s is None:
+            ahead = self._shelf.order_ahead(scene)
+            if ahead is not None:
+                self._under_way = ahead
+                self._orders.order(ahead)
+        return view
+
+    def _order(self, seen: Keyframe, scene: Scene, view: View) -> View:
+        """Make this frame the keyframe and order a plate for it."""
+        # The plates that are there belong to the keyframe before: they keep what became of it since then.
+        if self._placed is not None:
+            self._placed = self._placed.carried_over(view)
+        self._shelf.keep(seen, view)
+        self._retry_at_s = None
+        self._watch.keep(seen.frame.image, seen.alpha, seen.frame.pts_s)
+        self._under_way = PlateOrder(seen, scene.prompt, scene.seed)
+        self._orders.order(self._under_way)
+        self._take_delivery(seen.frame.pts_s)
+        return replace(view, motion=None, gain=1.0)
+
     def _take_delivery(self, now_s: float) -> None:
         delivery = self._orders.delivery()
-        if delivery is None or delivery.order is not self._under_way:
+        if delivery is None or delivery.order is not self._under_way or self._scene is None:
             return
         self._under_way = None
+        is_wanted = delivery.order.scene == self._scene
         if delivery.plate is None:
-            self._retry_at_s = now_s + self._pause_s
-            self._pause_s = min(2 * self._pause_s, RETRY_AT_MOST_S)
+            self._shelf.note_failure(delivery.order.scene)
+            if is_wanted:
+                self._retry_at_s = now_s + self._pause_s
+                self._pause_s = min(2 * self._pause_s, RETRY_AT_MOST_S)
             return
-        self._pause_s = RETRY_AFTER_S
-        self._plate = delivery.plate
+        placed = PlacedPlate(delivery.plate)
+        self._shelf.put(placed, self._scene)
+        if is_wanted:
+            self._pause_s = RETRY_AFTER_S
+            self._show(placed, now_s)
+
+    def _show(self, placed: PlacedPlate, now_s: float) -> None:
+        """Fade from what is shown now to that plate."""
+        self._placed = placed
         self._plate_count += 1
-        self._earlier_motion, self._earlier_gain = _still(), 1.0
         self._from, self._faded_from_s = self._shown, now_s
 
     def _drawn_plate(self, size: Size, view: View) -> Image:
         """The plate at the frame's size, as bright as the room is now, moved as the camera has moved."""
-        plate = self._plate
-        if plate is None:
+        placed = self._placed
+        if placed is None:
             return self._stand_in.safe_image(size)
-        gain = round(self._earlier_gain * view.gain / GAIN_STEP) * GAIN_STEP
+        gain = round(placed.gain * view.gain / GAIN_STEP) * GAIN_STEP
         if self._full is None or self._drawn != (self._plate_count, size, gain):
-            self._full = cv2.convertScaleAbs(_stretched(plate.image, size), alpha=gain)
+            self._full = cv2.convertScaleAbs(_stretched(placed.plate.image, size), alpha=gain)
             self._full.flags.writeable = False  # the same array is given out again and again
             self._drawn = (self._plate_count, size, gain)
-        motion = _chained(view.motion, self._earlier_motion)
-        if np.array_equal(motion, _still()):
+        motion = chained(view.motion, placed.motion)
+        if np.array_equal(motion, still()):
             return self._full
         linear, shift = motion[:, :2], motion[:, 2] * size.width
         half_px = np.array(
@@ -174,16 +204,3 @@ class GeneratedBackground:
 def _stretched(image: Image, size: Size) -> Image:
     """The whole plate on the whole frame; their shapes differ by a few percent at most."""
     return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-
-
-def _still() -> NDArray[np.float32]:
-    return np.eye(2, 3, dtype=np.float32)
-
-
-def _chained(later: NDArray[np.float32] | None, earlier: NDArray[np.float32]) -> NDArray[np.float32]:
-    """First ``earlier``, then ``later``; each a 2x3 matrix, None = nothing moved."""
-    if later is None:
-        return earlier
-    last_row = np.array([[0, 0, 1]], np.float32)
-    chained: NDArray[np.float32] = later @ np.vstack((earlier, last_row))
-    return chained.astype(np.float32)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from streamer.backgrounds.plate_cache import PlateCache, plate_key
+from streamer.backgrounds.plate_cache import PlateCache, plate_family, plate_key
+from streamer.backgrounds.room_mark import mark_of
 from streamer.frames import Keyframe, Plate
 from streamer.interfaces import PlateGenerator
 
@@ -43,7 +44,7 @@ class CachedGenerator:
         cache: where plates are kept.
         settings: all that decides what a plate looks like, beside keyframe, prompt and seed; as JSON knows it.
         exactly: True = a plate is taken for the very same keyframe only, so that a file comes out the same with and
-            without a cache; False = for a similar one, see ``plate_key``.
+            without a cache; False = for any keyframe of the same room in like light, see ``RoomMark``.
     """
 
     def __init__(
@@ -58,18 +59,23 @@ class CachedGenerator:
         """See ``PlateGenerator``."""
         size = keyframe.frame.size
         decides = {**self._settings, "prompt": prompt, "seed": seed, "frame": f"{size.width}x{size.height}"}
+        facts: dict[str, object] = {}
         if self._exactly:
             pixels = hashlib.sha256(np.ascontiguousarray(keyframe.frame.image).tobytes())
             pixels.update(np.ascontiguousarray(keyframe.alpha).tobytes())
             decides["keyframe"] = pixels.hexdigest()
-        key = plate_key(decides, keyframe.frame.image, keyframe.alpha)
-        found = self._cache.get(key)
+            key = plate_key(decides, keyframe.frame.image, keyframe.alpha)
+            found = self._cache.get(key)
+        else:
+            mark, family = mark_of(keyframe.frame.image, keyframe.alpha), plate_family(decides)
+            key, facts["room"] = family + mark.digest(), mark.as_facts()
+            found = self._cache.find(family, lambda about: mark.is_like(about.get("room")))
         if found is not None:
             return Plate(found, prompt, seed, keyframe.frame.index, 0.0, "cached")
         plate = self._generator.generate(keyframe, prompt, seed, should_stop=should_stop)
-        about = {"prompt": prompt, "seed": seed, "how": plate.how, "made_in_s": round(plate.made_in_s, 3)}
+        facts |= {"prompt": prompt, "seed": seed, "how": plate.how, "made_in_s": round(plate.made_in_s, 3)}
         if plate.is_full_size:
-            self._cache.put(key, plate.image, about)
+            self._cache.put(key, plate.image, facts)
         return plate
 
     def close(self) -> None:

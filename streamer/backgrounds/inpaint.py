@@ -67,6 +67,8 @@ class PainterSettings:
     compile: bool = False
     """Compile the networks at the first plate: a minute or more, then each plate is faster."""
     safety_checker: bool = False
+    threads: int | None = None
+    """Threads that compute on the CPU; None = as many as torch takes."""
 
 
 class DiffusionPainter:
@@ -98,6 +100,7 @@ class DiffusionPainter:
         self._prompts: OrderedDict[tuple[str, str], tuple[Any, Any]] = OrderedDict()
         self._stream: Any = None
         self._is_short_of_memory = False
+        self._threads = settings.threads
         if settings.device.startswith("cuda"):
             import torch
 
@@ -115,6 +118,8 @@ class DiffusionPainter:
                 raise GenerationCancelled("the plate is not wanted any more")
             return tensors
 
+        if self._threads is not None:
+            torch.set_num_threads(self._threads)  # each time, for whoever else computes here may have set it
         with self._errors_named(), self._on_stream(), torch.inference_mode():
             if self._is_short_of_memory:
                 torch.cuda.empty_cache()

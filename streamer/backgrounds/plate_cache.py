@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,11 +94,28 @@ class PlateCache:
             return None
         return plate
 
+    def find(self, family: str, is_like: Callable[[Mapping[str, object]], bool]) -> Image | None:
+        """The plate last used of those whose key begins so and of which ``is_like`` says yes; see ``get``.
+
+        Args:
+            family: what ``plate_family`` made.
+            is_like: told what was said of a plate when it was put.
+        """
+        try:
+            plates = _plates(self._files(family))
+        except OSError as error:
+            self._complain(error)
+            return None
+        for _, key, _ in reversed(plates):
+            if is_like(self._about(key)) and (found := self.get(key)) is not None:
+                return found
+        return None
+
     def put(self, key: str, image: Image, about: Mapping[str, object]) -> None:
         """Keep a plate; one under the same key is replaced.
 
         Args:
-            key: what ``plate_key`` made.
+            key: what ``plate_key`` made, or one of a ``plate_family``.
             image: RGB uint8 ``(h, w, 3)``.
             about: facts for people, as JSON; ``prompt`` and ``seed`` are shown by ``streamer cache``.
 
@@ -155,13 +172,12 @@ class PlateCache:
             raise ValueError(f"'{key}' is no key of a plate: 32 hexadecimal digits")
         return self._folder / f"{key}{ending}"
 
-    def _files(self) -> dict[str, os.stat_result]:
-        """Every file here that a cache wrote, by name."""
+    def _files(self, beginning: str = "") -> dict[str, os.stat_result]:
+        """Every file here that a cache wrote and whose name begins so, by name."""
         try:
             with os.scandir(self._folder) as listing:
-                names = [
-                    item.name for item in listing if OURS.fullmatch(item.name) and item.is_file(follow_symlinks=False)
-                ]
+                ours = [item for item in listing if item.name.startswith(beginning) and OURS.fullmatch(item.name)]
+                names = [item.name for item in ours if item.is_file(follow_symlinks=False)]
         except FileNotFoundError:
             return {}
         found = {}
@@ -208,8 +224,7 @@ def plate_key(settings: Mapping[str, object], keyframe: Image, alpha: Alpha) -> 
 
     The keyframe is seen at 64x36 in 16 levels and its matte at 64x36 in two, so recompressed copies mostly agree.
     A live camera's keyframes rarely do, even of a room where nothing moves: of 6912 values some lie at the border of
-    two levels, and the sensor's noise flips one of them. The cache therefore pays for files and when a run is repeated,
-    and hardly for a call.
+    two levels, and the sensor's noise flips one of them. For them there is ``plate_family``.
 
     Args:
         settings: everything else that the plate depends on, its size included, as JSON; the order does not matter.
@@ -225,6 +240,14 @@ def plate_key(settings: Mapping[str, object], keyframe: Image, alpha: Alpha) -> 
     digest.update(seen.tobytes())
     digest.update(person.tobytes())
     return digest.hexdigest()[:32]
+
+
+def plate_family(settings: Mapping[str, object]) -> str:
+    """What the keys of all plates for these settings begin with, whatever the room: 16 hexadecimal digits.
+
+    The other 16 are for whoever puts one to choose. Raises ``TypeError`` as ``plate_key`` does.
+    """
+    return hashlib.sha256(f"{SCHEMA} family\n{_as_json(settings)}\n".encode()).hexdigest()[:16]
 
 
 def default_cache_folder() -> Path:

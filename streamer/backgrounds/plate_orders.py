@@ -1,7 +1,7 @@
 """Who makes the plates that are ordered: at once for a file, on a thread of its own when live.
 
-Live, one order waits at most and the newest wins: an older one is given up within a step of the painter. A failure
-costs that plate and nothing else.
+Live, one order waits at most and the newest wins: an older one is given up within a step of the painter. So a plate
+that is made ahead, in idle time, stands in nobody's way. A failure costs that plate and nothing else.
 """
 
 from __future__ import annotations
@@ -22,12 +22,27 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """What is to be painted at a moment."""
+
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlateOrder:
     """A plate that is wanted."""
 
     keyframe: Keyframe
     prompt: str
     seed: int
+    is_ahead: bool = False
+    """True: made in idle time, in case that it is wanted; nobody waits for it, and it may fail quietly."""
+
+    @property
+    def scene(self) -> Scene:
+        """What it is to show."""
+        return Scene(self.prompt, self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +141,8 @@ class PlatesInBackground:
 
     Args:
         generator: makes the plates, on that thread alone; closed with this.
-        stats: times ``plate``; counts ``failed_plates`` and ``dropped_plates``.
+        stats: times ``plate``; counts ``failed_plates`` and ``dropped_plates``, those made ahead apart from the others
+            as ``failed_plates_ahead`` and ``dropped_plates_ahead``.
         patience_s: how long ``close`` waits for the step that is under way.
     """
 
@@ -139,6 +155,7 @@ class PlatesInBackground:
         self._newest: PlateOrder | None = None
         self._is_closing = False
         self._has_complained = False
+        self._has_complained_ahead = False
         self._changed = threading.Condition()
         self._delivered: Latest[Delivery | None] = Latest(None)
         self._taken: Delivery | None = None
@@ -148,8 +165,8 @@ class PlatesInBackground:
     def order(self, wanted: PlateOrder) -> None:
         """See ``PlateOrders``."""
         with self._changed:
-            if self._waiting is not None or self._under_way is not None:
-                self._stats.count("dropped_plates")
+            if (dropped := self._waiting or self._under_way) is not None:
+                self._stats.count("dropped_plates_ahead" if dropped.is_ahead else "dropped_plates")
             self._waiting = self._newest = wanted
             self._changed.notify_all()
 
@@ -206,13 +223,23 @@ class PlatesInBackground:
         except Exception as error:  # whatever it was: the video goes on with the plate it has
             if is_unwanted():
                 return None
-            self._stats.count("failed_plates")
-            if not self._has_complained:
-                self._has_complained = True
-                logger.warning("no new background, keeping the one before: %s", _as_ours(error))
+            self._note_failure(order, _as_ours(error))
             return None
         self._has_complained = False
         return plate
+
+    def _note_failure(self, order: PlateOrder, error: GenerationError) -> None:
+        """Say the first failure in a row; of those plates that nobody waits for, the first of the run."""
+        if order.is_ahead:
+            self._stats.count("failed_plates_ahead")
+            level = logging.DEBUG if self._has_complained_ahead else logging.WARNING
+            logger.log(level, "no background made ahead for '%s': %s", order.prompt, error)
+            self._has_complained_ahead = True
+            return
+        self._stats.count("failed_plates")
+        if not self._has_complained:
+            self._has_complained = True
+            logger.warning("no new background, keeping the one before: %s", error)
 
 
 def _as_ours(error: Exception) -> GenerationError:

@@ -1,7 +1,8 @@
 """A plate generator in a process of its own, so that painting on the CPU takes no time from the frames' threads.
 
 Python runs one thread at a time; a painter beside the frames costs each of them milliseconds. A process does not, and
-it can be ended when it hangs. Pictures travel through a pipe: a megabyte every few seconds.
+it can be ended when it hangs. It also gives way to the frames where the system knows niceness. Pictures travel through
+a pipe: a megabyte every few seconds.
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from typing import Any
 from streamer.errors import GenerationCancelled, GenerationError, StreamerError
 from streamer.frames import Keyframe, Plate
 from streamer.interfaces import PlateGenerator
+from streamer.priorities import PAINTER_NICENESS
 
 POLL_S = 0.05
 """How often a waiting thread looks up to see whether the plate is still wanted."""
 LEAVE_S = 3.0
 """How long the process may take to leave by itself."""
-NICENESS = 10
-"""By how much the process gives way to the frames, on systems that know niceness."""
 
 
 class PlateProcess:
@@ -114,7 +114,7 @@ def _serve(pipe: Any, open_generator: Callable[[], PlateGenerator]) -> None:
     """The other process: paint what comes through the pipe until its other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which then closes the pipe
     if hasattr(os, "nice"):
-        os.nice(NICENESS)
+        os.nice(PAINTER_NICENESS)
     generator: PlateGenerator | None = None
     try:
         while True:

@@ -40,7 +40,11 @@ def main(argv: Sequence[str]) -> int:
     asked = {name: value for name, value in asdict(settings).items() if value not in (None, False)}
     report.show_machine(console, machine, asked)
     with tempfile.TemporaryDirectory(prefix="streamer-bench-") as name:
-        measure = _plates if settings.plates else _memory if settings.memory else _speed
+        measure = _speed
+        for is_asked, other in (
+            (settings.beside_painter, _beside_painter), (settings.memory, _memory), (settings.plates, _plates)
+        ):  # fmt: skip
+            measure = other if is_asked else measure
         results, status = measure(settings, Path(name), console)
     if settings.json is not None:
         report.write_json(settings.json, machine, asked, results)
@@ -105,6 +109,25 @@ def _plates(settings: BenchSettings, folder: Path, console: Console) -> tuple[Ma
     if settings.plate_device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError("--plates measures a GPU, and torch sees none here; --plate-device cpu takes hours")
     return {"plates": run_plates(settings.plate_device, console, "auto")}, 0
+
+
+def _beside_painter(settings: BenchSettings, folder: Path, console: Console) -> tuple[Mapping[str, object], int]:
+    """Live frames, alone and beside a painter on the CPU."""
+    from importlib.util import find_spec
+
+    from streamer.backgrounds.hub import INSTALL
+    from streamer.bench.beside_painter import run_beside_painter
+    from streamer.config import StreamConfig
+    from streamer.errors import MissingExtra
+
+    if find_spec("diffusers") is None:
+        raise MissingExtra(f"--beside-painter needs diffusers: {INSTALL}")
+    config = StreamConfig.model_validate(_stream_settings(settings))
+    results = {}
+    for clip, label in _clips(settings, folder):
+        console.print(label)
+        results[label] = run_beside_painter(clip, config, console)
+    return {"beside_painter": results}, 0
 
 
 def _clips(settings: BenchSettings, folder: Path) -> list[tuple[Path, str]]:

@@ -8,6 +8,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from streamer.priorities import usable_cores
+
 PACKAGES = ("backlot", "av", "opencv-python", "numpy", "torch", "onnxruntime", "openvino")
 
 
@@ -22,11 +24,6 @@ def describe_machine() -> dict[str, str]:
         "python": platform.python_version(),
         **{package: found for package in PACKAGES if (found := _version(package))},
     }
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def peak_rss_mb() -> float | None:

@@ -137,7 +137,9 @@ def measure_frames(
     return FrameTimes(p50, p99, busy_p50, busy_p99)
 
 
-def random_painter(mode: PlateMode, device: str, sizes: DiffusionSizes) -> DiffusionPainter:
+def random_painter(
+    mode: PlateMode, device: str, sizes: DiffusionSizes, *, threads: int | None = None
+) -> DiffusionPainter:
     """The program's painter on random networks; a LoRA is left out, since merged it costs nothing."""
     import torch
 
@@ -150,7 +152,7 @@ def random_painter(mode: PlateMode, device: str, sizes: DiffusionSizes) -> Diffu
             decoder = random_tiny_autoencoder(sizes) if mode == "fastest" else None
     finally:
         torch.set_default_dtype(usual)
-    return assembled(base, controlnet, PainterSettings(mode=mode, device=device), decoder=decoder)
+    return assembled(base, controlnet, PainterSettings(mode=mode, device=device, threads=threads), decoder=decoder)
 
 
 def matrix_rate(device: str) -> float:

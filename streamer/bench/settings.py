@@ -47,5 +47,8 @@ class BenchSettings:
     costs the frames. Needs the extra diffusion; meant for a GPU, on a CPU it takes hours."""
     plate_device: str = "cuda"
     """Where --plates paints."""
+    beside_painter: bool = False
+    """Instead: rate and latency of live frames (a clip played at its own speed), alone and beside a painter that works
+    on the CPU without pause, on a tiny network. Needs the extra diffusion."""
     json: Path | None = None
     """Write everything measured to this file."""

@@ -6,7 +6,6 @@ ONNX Runtime 14 ms (11), OpenVINO 14 ms (11) in float32 and 8 ms (6) in bfloat16
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from streamer.errors import MissingExtra, SegmentationError
 from streamer.frames import Alpha
+from streamer.priorities import usable_cores
 
 if TYPE_CHECKING:
     from models.unet import UNet
@@ -146,8 +146,7 @@ def onnx_session(path: Path) -> Any:
 
 def spare_threads() -> int:
     """How many threads the network may use: all cores but one, at most ``MAX_THREADS``."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(MAX_THREADS, cores - 1))
+    return max(1, min(MAX_THREADS, usable_cores() - 1))
 
 
 def is_installed(runtime: str) -> bool:

@@ -51,6 +51,7 @@ def open_sink(
     *,
     encoding: Encoding,
     has_alpha: bool,
+    virtual_device: str | None = None,
     on_key: Callable[[str], None] | None = None,
     hud: Callable[[], list[str]] | None = None,
     shows_hud: Callable[[], bool] = lambda: True,
@@ -63,6 +64,7 @@ def open_sink(
         info: of the source: size, rate, and what a video file takes over.
         encoding: for a video file.
         has_alpha: the frames will be RGBA.
+        virtual_device: which camera ``virtual`` means; None = the first that is free.
         on_key: told the name of each key that is pressed in the window, and ``closed`` when the user closes it.
         hud: further lines for the window.
         shows_hud: asked whether the window shows any.
@@ -85,7 +87,7 @@ def open_sink(
     if spec == "virtual" or DEVICE.fullmatch(spec):
         from streamer.sinks.virtual_camera import VirtualCameraSink
 
-        return VirtualCameraSink(info.size, info.fps, device=None if spec == "virtual" else spec)
+        return VirtualCameraSink(info.size, info.fps, device=virtual_device if spec == "virtual" else spec)
     if is_pattern(spec):
         from streamer.sinks.pictures import SequenceSink
 

@@ -87,7 +87,7 @@ class PreviewSink:
         self.idle()
 
     def idle(self) -> None:
-        """Handle keys and the window's own events; call it some 30 times a second while no frame comes."""
+        """Handle keys and the window's own events; call it some 60 times a second while no frame comes."""
         if not self._is_open:
             return
         try:

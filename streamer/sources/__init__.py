@@ -64,21 +64,23 @@ def _check_range(start_s: float, end_s: float | None) -> None:
 
 
 def _open_live(spec: str, camera: CameraRequest) -> FrameSource | None:
-    if spec.isascii() and spec.isdigit():
-        from streamer.sources.camera import CameraSource
+    """A camera or stream that is opened again whenever it fails; None if the spec names neither."""
+    from streamer.sources.kept_camera import KeptCamera
 
-        return CameraSource(int(spec), camera)
-    if DEVICE.fullmatch(spec):
+    is_index = spec.isascii() and spec.isdigit()
+    if is_index or DEVICE.fullmatch(spec):
         from streamer.sources.camera import CameraSource
+        from streamer.sources.camera_place import CameraPlace
 
-        return CameraSource(spec, camera)
+        place = CameraPlace(int(spec) if is_index else spec)
+        return KeptCamera(lambda: CameraSource(place.find(), camera))
     scheme = URL.match(spec)
     if scheme:
         from streamer.sources.network import SCHEMES, NetworkSource
 
         if scheme[1].lower() not in SCHEMES:
             raise ConfigError(f"URLs may begin with {', '.join(SCHEMES)}, not {scheme[1]}; a file is named without one")
-        return NetworkSource(spec)
+        return KeptCamera(lambda: NetworkSource(spec))
     return None
 
 

@@ -106,6 +106,6 @@ class NewestFrames:
                 begun_at_s = captured_at_s
             frame = Frame(image, index, captured_at_s - begun_at_s, captured_at_s)
             if frame.size != self._size:
-                raise SourceError(f"{self._name} changed its picture from {self._size} to {frame.size}; start again")
+                raise SourceError(f"{self._name} changed its picture from {self._size} to {frame.size}")
             self._newest.put(frame)
             index += 1

@@ -133,6 +133,8 @@ class NetworkSource:
                     begun_at_s = now_s - frame.time if begun_at_s is None else begun_at_s
                     self._sleep(max(0.0, begun_at_s + frame.time - now_s))
                 yield _to_rgb(frame)
+        if not is_file:  # a camera does not end: it was switched off, or the connection is gone
+            raise SourceError(f"{self._shown} stopped sending")
 
 
 def _to_rgb(frame: VideoFrame) -> Image:

@@ -90,6 +90,12 @@ CASES: dict[str, tuple[Prepare, str]] = {
     "segmenter of no kind": (lambda folder: ["--segmenter", "magic"], "unet or onnx:FILE"),
     "missing clean plate": (lambda folder: [*input_that_exists(folder), "--clean-plate", "no.png"], "no.png"),
     "patch of all the picture": (lambda folder: ["--min-island", "200"], "less than or equal to 50"),
+    "crop of three": (lambda folder: ["--crop", "10,0,10"], "--crop: should be LEFT,TOP,RIGHT,BOTTOM in percent"),
+    "crop of everything": (lambda folder: ["--crop", "50,0,45,0"], "must leave at least 10 percent"),
+    "zoom outward": (lambda folder: ["--zoom", "0.5"], "greater than or equal to 1"),
+    "output size in words": (lambda folder: ["--output-size", "720p"], "WIDTHxHEIGHT, such as 1280x720"),
+    "fit of no kind": (lambda folder: ["--picture-fit", "stretch"], "'cover' or 'contain'"),
+    "light beyond all": (lambda folder: ["--color-match", "2"], "less than or equal to 1"),
     "no gpu": (lambda folder: [*input_that_exists(folder), "--require-gpu", "--device", "mps"], "no GPU"),
     "models that are not here": (
         lambda folder: [*input_that_exists(folder), "--prompt", "a beach", "--model-dir", "models"],

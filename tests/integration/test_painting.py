@@ -267,6 +267,61 @@ def test_live_stand_in_shows_until_the_first_plate_comes_from_its_own_process(se
     background.close()
 
 
+class NothingToPaint:
+    """A generator that must not be asked."""
+
+    def generate(self, keyframe, prompt, seed, *, should_stop):
+        raise AssertionError("a plate was painted that lies on the disk")
+
+    def close(self):
+        pass
+
+
+def test_live_prompts_are_made_ahead_switched_to_at_once_and_found_by_the_next_run(settings, monkeypatch):
+    prompts = ("a beach", "a library")
+    info = SourceInfo("camera 0", SIZE, Fraction(FPS), is_live=True)
+    config = config_of(settings, prompt=prompts, plate_cache=10)
+    alpha = np.zeros((SIZE.height, SIZE.width), np.float32)
+    noise = np.random.default_rng(0)
+
+    def run_live():
+        """Wait for both plates, switch, and fade; what was seen, and how many plates were painted or fetched."""
+        stats, controls = Stats(), Controls(("painted",), prompts)
+        background = networks.open_generated(config, info, controls, stats)
+
+        def frame(number):
+            image = np.clip(noise.normal(ROOM, 4, (SIZE.height, SIZE.width, 3)), 0, 255).astype(np.uint8)
+            return background.image_for(Frame(image, number, number / FPS, time.monotonic()), alpha)
+
+        deadline_s, number = time.monotonic() + 10 * WAIT_S, 0
+        while background.status != "background: a beach (ready: 2 of 2 prompts)":
+            assert time.monotonic() < deadline_s, f"still {background.status}"
+            frame(number)
+            number += 1
+            time.sleep(0.02)
+        beach = frame(number + 100)
+        controls.step_prompt(1)
+        faded = [frame(number + 100 + step).astype(int) for step in range(1, 13)]
+        assert background.status == "background: a library (ready: 2 of 2 prompts)"
+        background.close()
+        return beach.astype(int), faded, stats.snapshot()
+
+    beach, faded, stats = run_live()
+    way = np.abs(faded[-1] - beach).mean()
+    share = [np.abs(image - beach).mean() / way for image in faded]
+    assert way > 1
+    assert share[0] == 0
+    assert 0 < share[1] < share[4] < share[8] < 1
+    assert share[11] == 1, "400 ms are ten frames and a bit"
+    assert stats.stages["plate"].count == 2
+    assert stats.counters == {}
+
+    monkeypatch.setattr(networks, "_live_generator", lambda config: NothingToPaint())
+    beach_again, faded_again, _ = run_live()
+    assert np.array_equal(beach_again, beach)
+    assert np.array_equal(faded_again[-1], faded[-1])
+
+
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the clips beside the repository")
 @pytest.mark.parametrize("clip", ["desk_1080p30.mp4", "people_enter_empty_room_768x432_10fps.mp4"])
 def test_real_clips_are_painted(settings, clip):

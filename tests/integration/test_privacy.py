@@ -6,12 +6,14 @@ The room is noise in 128..255, no background here holds a value above 127: what 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from fakes import (
     SIZE,
+    WAIT_S,
     RecordingSink,
     ScriptedBackground,
     ScriptedSegmenter,
@@ -26,9 +28,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from streamer.backgrounds.generated import GeneratedBackground, Scene
+from streamer.backgrounds.generated import GeneratedBackground
 from streamer.backgrounds.keyframes import RoomWatch
-from streamer.backgrounds.plate_orders import PlatesInBackground
+from streamer.backgrounds.plate_orders import PlatesInBackground, Scene
+from streamer.backgrounds.plate_shelf import PlateShelf
 from streamer.backgrounds.still import StillBackground, solid
 from streamer.controls import Controls
 from streamer.errors import GenerationCancelled
@@ -120,7 +123,7 @@ def test_new_size_in_mid_stream_is_matted_at_its_own_size(write: Write) -> None:
 
 def test_alpha_of_the_old_size_after_a_size_change_shows_nothing_of_the_room() -> None:
     old = np.ones((SIZE.height, SIZE.width), np.float32)
-    renderer = make_renderer(ScriptedSegmenter({1: lambda image: old}))
+    renderer = make_renderer(ScriptedSegmenter({1: lambda image: old, 2: lambda image: old}))
     renderer.render(make_frame(0))
     assert_nothing_of_the_room(renderer.render(make_frame(1, Size(20, 8))).image)
 
@@ -344,4 +347,76 @@ def test_painted_background_shows_nothing_of_the_room_before_between_and_after_i
         if index == 0 or prompt_of[index] != prompt_of[index - 1]:
             wait(generator.begun)
             generator.begun.clear()
+    renderer.close()
+
+
+class PlatesThatGiveTheKeyframeAway:
+    """A generator whose plates are dark for one prompt, and the keyframe itself for the other."""
+
+    def generate(self, keyframe: Keyframe, prompt: str, seed: int, *, should_stop: Callable[[], bool]) -> Plate:
+        image = keyframe.frame.image if prompt == "copy" else np.full((6, 8, 3), 90, np.uint8)
+        return Plate(image, prompt, seed, keyframe.frame.index, 0.0)
+
+    def close(self) -> None:
+        pass
+
+
+def show_until_ready(painted: GeneratedBackground, renderer: Renderer, ready: str) -> int:
+    """Render frames until both prompts are at hand; the index of the next frame."""
+    deadline_s = time.monotonic() + WAIT_S
+    index = 0
+    while ready not in painted.status:
+        assert time.monotonic() < deadline_s, painted.status
+        renderer.render(make_frame(index))
+        index += 1
+        time.sleep(0.002)
+    return index
+
+
+@pytest.mark.parametrize("prompts", [("one", "two", "three"), ("one", "fail", "two")])
+def test_plates_made_ahead_show_nothing_of_the_room_when_they_are_switched_to(prompts: tuple[str, ...]) -> None:
+    controls = Controls(("painted",), prompts)
+    painted = GeneratedBackground(
+        PlatesInBackground(DarkPlates(), Stats()),
+        lambda pts_s: Scene(controls.state.prompt, 1),
+        StillBackground(solid((10, 20, 30))),
+        watch=RoomWatch(),
+        shelf=PlateShelf(prompts),
+    )
+    ready = f"ready: {len(prompts) - prompts.count('fail')} of"
+    index = show_until_ready(painted, Renderer(ScriptedSegmenter(), [painted], controls, Stats()), ready)
+    broken = {call: BROKEN["all_nan"] for call in range(5, 60, 7)}
+    renderer = Renderer(ScriptedSegmenter(broken), [painted], controls, Stats())
+    for call in range(60):
+        if call % 10 == 3:
+            controls.step_prompt(1)
+        rendered = renderer.render(make_frame(index + call)).image
+        if call in broken:
+            assert_nothing_of_the_room(rendered)
+        assert_room_only_where(left_half(rendered), rendered)
+    renderer.close()
+
+
+@pytest.mark.parametrize("keeps_room", [True, False])
+def test_restyled_room_made_ahead_is_no_safe_picture(keeps_room: bool) -> None:
+    """The second case shows that this test would notice: there the copy of the room is taken for a safe picture."""
+    controls = Controls(("painted",), ("dark", "copy"))
+    painted = GeneratedBackground(
+        PlatesInBackground(PlatesThatGiveTheKeyframeAway(), Stats()),
+        lambda pts_s: Scene(controls.state.prompt, 1),
+        StillBackground(solid((10, 20, 30))),
+        watch=RoomWatch(),
+        shelf=PlateShelf(controls.prompts),
+        keeps_room=keeps_room,
+    )
+    renderer = Renderer(ScriptedSegmenter(), [painted], controls, Stats())
+    index = show_until_ready(painted, renderer, "ready: 2 of 2")
+    controls.step_prompt(1)
+    renderer.render(make_frame(index + 1))
+    renderer.render(make_frame(index + 50))
+    if keeps_room:
+        assert_nothing_of_the_room(renderer.safe_image(SIZE))
+    else:
+        with pytest.raises(AssertionError):
+            assert_nothing_of_the_room(renderer.safe_image(SIZE))
     renderer.close()

@@ -84,6 +84,18 @@ def test_a_missing_runtime_comes_with_the_line_that_installs_it(monkeypatch: pyt
     assert openvino.mend == "pip install openvino"
 
 
+def test_painter_on_the_cpu_says_how_much_of_it_the_frames_are_left(
+    config: StreamConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name)
+    monkeypatch.setattr("streamer.networks.check_painter", lambda config: None)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(6)), raising=False)
+    (painter,) = doctor._painter(config.model_copy(update={"plate_device": "cpu"}))
+    assert painter.text.endswith("on cpu with 3 of 6 cores while frames run, at niceness 10")
+    (painter,) = doctor._painter(config.model_copy(update={"plate_device": "cuda:1"}))
+    assert painter.text.endswith("on cuda:1")
+
+
 def test_cameras_are_listed_with_their_troubles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamer.devices.list_cameras", lambda: [Device("1", "Desk", "no permission")])
     assert list(doctor._cameras()) == [Finding("camera", "ok", "1  Desk  (no permission)")]

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from streamer.priorities import YIELDING, yielding_threads
+from streamer.priorities import YIELDING, painter_threads, usable_cores, yielding_threads
 
 
 def niceness(thread: threading.Thread) -> int:
@@ -37,3 +37,12 @@ def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "setpriority", None, raising=False)
     with yielding_threads():
         pass
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+def test_painter_leaves_half_of_the_cores_to_the_frames(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    assert usable_cores() == cores
+    assert painter_threads() == threads

@@ -9,7 +9,7 @@ from fakes import SIZE, ScriptedBackground, ScriptedSegmenter, left_half, make_f
 from streamer.compositing import over
 from streamer.controls import Controls
 from streamer.errors import SegmentationError
-from streamer.frames import Alpha, Image, Size
+from streamer.frames import Alpha, Frame, Image, Size
 from streamer.rendering import LAST_RESORT_GREY, Renderer, Write
 from streamer.stats import Stats
 
@@ -49,11 +49,13 @@ def test_person_is_over_the_background_and_the_moment_is_kept() -> None:
 
 
 def test_written_alpha_is_grey_and_rounded() -> None:
-    segmenter = ScriptedSegmenter({0: lambda image: np.full(image.shape[:2], 0.4, np.float32)})
+    columns = np.where(np.arange(SIZE.width) < 5, 0.4, 0).astype(np.float32)
+    segmenter = ScriptedSegmenter({0: lambda image: np.tile(columns, (len(image), 1))})
     matte = make_renderer(segmenter, write="alpha").render(make_frame()).image
     assert matte.shape == (SIZE.height, SIZE.width)
     assert matte.dtype == np.uint8
-    assert (matte == 102).all()
+    assert (matte[:, :5] == 102).all()
+    assert (matte[:, 5:] == 0).all()
 
 
 def test_written_foreground_has_straight_alpha_and_is_black_where_nothing_is_seen() -> None:
@@ -286,3 +288,17 @@ def test_panic_shows_one_colour_and_mattes_nothing() -> None:
     assert not segmenter.calls
     controls.act("panic")
     assert len(np.unique(renderer.render(make_frame()).image)) > 1
+
+
+def test_after_a_new_scene_the_segmenter_has_forgotten_and_a_matte_that_is_late_is_not_used() -> None:
+    def nobody(image: Image) -> Alpha:
+        return np.zeros(image.shape[:2], np.float32)
+
+    segmenter = ScriptedSegmenter({1: nobody})
+    renderer = make_renderer(segmenter)
+    renderer.render(make_frame(0))
+    first = make_frame(1)
+    rendered = renderer.render(Frame(first.image, 1, first.pts_s, first.captured_at_s, scene=1)).image
+    assert segmenter.resets == 1
+    assert np.array_equal(segmenter.calls[1], segmenter.calls[2])
+    assert np.array_equal(rendered[:, :4], first.image[:, :4])

@@ -4,10 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from tiny_diffusion import age, write_base, write_controlnet, write_depth, write_lora, write_tiny_autoencoder
 
 from streamer.backgrounds.depth import DepthEstimator
-from streamer.backgrounds.inpaint import PainterSettings, outlines
+from streamer.backgrounds.inpaint import DiffusionPainter, PainterSettings, outlines
 from streamer.backgrounds.inpaint_loading import PainterFiles, load_painter
 from streamer.backgrounds.plates import OutOfMemory, PaintOrder, PlateMaker, Recipe
 from streamer.errors import GenerationCancelled, GenerationError, WeightsError
@@ -129,6 +130,17 @@ def test_order_that_nobody_wants_any_more_is_not_begun(painter):
     with pytest.raises(GenerationCancelled):
         painter.paint(order(prompt="never encoded"), should_stop=lambda: True)
     assert all(prompt != "never encoded" for prompt, _ in painter._prompts)
+
+
+def test_threads_are_bounded_whatever_others_set(painter):
+    before = torch.get_num_threads()
+    bounded = DiffusionPainter(painter._pipeline, PainterSettings(steps=1, threads=before + 1))
+    try:
+        torch.set_num_threads(before + 2)
+        paint(bounded)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (192, 64), (72, 136)])

@@ -45,9 +45,9 @@ class ScriptedGenerator:
         self.closed.set()
 
 
-def order(prompt, seed=1):
+def order(prompt, seed=1, *, is_ahead=False):
     frame = make_frame()
-    return PlateOrder(Keyframe(frame, np.zeros(frame.image.shape[:2], np.float32)), prompt, seed)
+    return PlateOrder(Keyframe(frame, np.zeros(frame.image.shape[:2], np.float32)), prompt, seed, is_ahead)
 
 
 def delivered(orders):
@@ -182,10 +182,40 @@ def test_live_failure_is_delivered_logged_once_and_followed_by_the_next_plate(st
     orders.close()
 
 
-def test_closing_gives_up_the_plate_under_way(stats):
+def test_order_that_somebody_waits_for_gives_up_one_made_ahead(stats):
+    generator = ScriptedGenerator({"ahead": threading.Event()})
+    orders = PlatesInBackground(generator, stats)
+    orders.order(order("ahead", is_ahead=True))
+    wait(generator.started("ahead"))
+    orders.order(order("a"))
+    assert delivered(orders).plate.prompt == "a"
+    assert generator.cancelled == ["ahead"]
+    assert stats.snapshot().counters == {"dropped_plates_ahead": 1}
+    orders.close()
+
+
+def test_failures_of_plates_made_ahead_are_told_once_in_a_run_and_counted_apart(stats, caplog):
+    faults = dict.fromkeys("bd", GenerationError("a person on it"))
+    orders = PlatesInBackground(ScriptedGenerator(faults=faults), stats)
+    with caplog.at_level(logging.WARNING):
+        for prompt in "bcdb":
+            orders.order(order(prompt, is_ahead=True))
+            assert (delivered(orders).plate is None) == (prompt in faults)
+        orders.order(order("b"))
+        assert delivered(orders).plate is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "no background made ahead for 'b': a person on it",
+        "no new background, keeping the one before: a person on it",
+    ]
+    assert stats.snapshot().counters == {"failed_plates_ahead": 3, "failed_plates": 1}
+    orders.close()
+
+
+@pytest.mark.parametrize("is_ahead", [False, True])
+def test_closing_gives_up_the_plate_under_way(stats, is_ahead):
     generator = ScriptedGenerator({"a": threading.Event()})
     orders = PlatesInBackground(generator, stats)
-    orders.order(order("a"))
+    orders.order(order("a", is_ahead=is_ahead))
     wait(generator.started("a"))
     orders.close()
     orders.close()

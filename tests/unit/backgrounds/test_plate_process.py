@@ -11,6 +11,7 @@ from fakes import WAIT_S, make_frame, wait
 from streamer.backgrounds.plate_process import PlateProcess
 from streamer.errors import GenerationCancelled, GenerationError, WeightsError
 from streamer.frames import Keyframe, Plate
+from streamer.priorities import PAINTER_NICENESS
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +33,8 @@ class RemoteGenerator:
             assert time.monotonic() < deadline_s
         while prompt == "hang":
             time.sleep(0.01)
+        if prompt == "niceness":
+            seed = os.getpriority(os.PRIO_PROCESS, 0)
         image = np.full((4, 4, 3), seed, np.uint8)
         return Plate(image, f"{prompt} by {os.getpid()}", seed, keyframe.frame.index, 0.1)
 
@@ -68,6 +71,14 @@ def test_plate_comes_from_another_process_which_stays(process):
     assert [plate.image[0, 0, 0] for plate in plates] == [3, 4]
     assert plates[0].keyframe_index == 7
     assert plates[0].prompt == plates[1].prompt != f"a by {os.getpid()}"
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="this system knows no niceness")
+def test_process_gives_way_to_the_frames(process):
+    plate = process.generate(keyframe(), "niceness", 1, should_stop=never)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert plate.image[0, 0, 0] == min(own + PAINTER_NICENESS, 19)
+    assert PAINTER_NICENESS >= 10
 
 
 def test_errors_come_back_as_themselves(process):

@@ -1,0 +1,183 @@
+"""Whether another program has a device open: then somebody may be looking at what is sent to it. Linux only.
+
+inotify tells at once that something was opened or closed. It cannot tell how often: two equal events that nobody has
+fetched yet become one. So an event is only the sign to look at what all processes hold open (/proc). Processes of one's
+own that hide even that, as browsers' sandboxes do, are judged by the events alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import stat
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+SETTLE_S = 0.2
+"""How long it must have been quiet before we look: a program that lists cameras closes them faster than that."""
+LONGEST_SETTLE_S = 0.6
+"""We look after so long even if it never gets quiet."""
+LOOK_AGAIN_S = 10.0
+"""We look so often even without an event, so that a lost one does not count for ever."""
+LINGER_S = 5.0
+"""How long a device stays wanted after its last reader: programs close a camera only to open it again."""
+
+_OPEN, _CLOSE_WRITE, _CLOSE_NOWRITE, _IGNORED = 0x20, 0x08, 0x10, 0x8000
+_EVENT = struct.Struct("iIII")
+
+
+class ReaderWatch:
+    """Says whether programs other than this one hold a device open. Used from one thread; closed from any.
+
+    When it cannot be told any more, the answer is yes.
+
+    Args:
+        path: of the device; any file will do.
+        proc: where the kernel lists its processes.
+        clock: the time in seconds.
+
+    Raises:
+        OSError: readers cannot be told here: this is no Linux, inotify is used up, there is no such device.
+    """
+
+    def __init__(self, path: str, *, proc: Path = Path("/proc"), clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._name = os.path.basename(path).encode()
+        self._identity = _identity(os.stat(path))
+        self._proc = proc
+        self._clock = clock
+        self._open_unseen = 0
+        self._inotify = _inotify_on(path)
+        now_s = clock()
+        self._quiet_since_s = now_s
+        self._first_event_s: float | None = None
+        self._has_reader = False
+        self._look(now_s)
+        self._wanted_until_s = now_s + LINGER_S
+
+    def has_reader(self) -> bool:
+        """Whether another program holds the device open, by the last look; looks again when it is due."""
+        if self._inotify < 0:
+            return True
+        now_s = self._clock()
+        if self._fetch_events():
+            self._quiet_since_s = now_s
+            self._first_event_s = now_s if self._first_event_s is None else self._first_event_s
+        if self._is_due(now_s):
+            self._look(now_s)
+        return self._has_reader
+
+    def is_wanted(self) -> bool:
+        """Whether it has a reader, or had one (or was opened by us) within the last ``LINGER_S``."""
+        if self.has_reader():
+            self._wanted_until_s = self._clock() + LINGER_S
+            return True
+        return self._clock() < self._wanted_until_s
+
+    def close(self) -> None:
+        """Stop watching. May be called twice."""
+        inotify, self._inotify = self._inotify, -1
+        if inotify >= 0:
+            os.close(inotify)
+
+    def _is_due(self, now_s: float) -> bool:
+        if self._first_event_s is None:
+            return now_s - self._looked_at_s >= LOOK_AGAIN_S
+        is_quiet = now_s - self._quiet_since_s >= SETTLE_S
+        return is_quiet or now_s - self._first_event_s >= LONGEST_SETTLE_S
+
+    def _fetch_events(self) -> bool:
+        """Note what happened since the last time; whether anything did."""
+        events = b""
+        with suppress(BlockingIOError):
+            events = os.read(self._inotify, 65536)
+        for mask in _masks(events):
+            if mask & _OPEN:
+                self._open_unseen += 1
+            elif mask & (_CLOSE_WRITE | _CLOSE_NOWRITE):
+                self._open_unseen = max(0, self._open_unseen - 1)
+            elif mask & _IGNORED:
+                logger.warning("%s is gone: whether a program reads it cannot be told any more", self._path)
+                self.close()
+                return False
+        return bool(events)
+
+    def _look(self, now_s: float) -> None:
+        """See which processes hold the device open."""
+        self._looked_at_s, self._first_event_s = now_s, None
+        seen, hides_something = self._holders()
+        if seen or not hides_something:
+            self._open_unseen = 0
+        has_reader = seen > 0 or self._open_unseen > 0
+        if has_reader != self._has_reader:
+            logger.debug("%s: %s", self._path, "a program reads it" if has_reader else "no program reads it")
+        self._has_reader = has_reader
+
+    def _holders(self) -> tuple[int, bool]:
+        """How many other processes are seen to hold it, and whether one of our user hides what it holds."""
+        seen, hides_something = 0, False
+        for entry in os.scandir(self._proc):
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            try:
+                seen += self._is_held_in(f"{entry.path}/fd")
+            except PermissionError:
+                with suppress(OSError):
+                    hides_something |= entry.stat().st_uid == os.getuid() or _real_user(entry.path) == os.getuid()
+            except OSError:
+                continue  # it has ended
+        return seen, hides_something
+
+    def _is_held_in(self, folder: str) -> bool:
+        for name in os.listdir(folder):
+            link = f"{folder}/{name}"
+            with suppress(OSError):  # closed meanwhile
+                if os.path.basename(os.fsencode(os.readlink(link))) != self._name:
+                    continue
+                if _identity(os.stat(link)) == self._identity:
+                    return True
+        return False
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    """What tells this device from others, by whatever path it is opened."""
+    if stat.S_ISCHR(status.st_mode):
+        return -1, status.st_rdev
+    return status.st_dev, status.st_ino
+
+
+def _real_user(process: str) -> int:
+    """Who started a process; one that hides what it holds shows root as its owner."""
+    with open(f"{process}/status", encoding="utf-8", errors="replace") as lines:
+        return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), -1)
+
+
+def _inotify_on(path: str) -> int:
+    """A descriptor that tells, without blocking, of each opening and closing of that file; raises ``OSError``."""
+    if not sys.platform.startswith("linux"):
+        raise OSError("inotify is a part of Linux")
+    libc = ctypes.CDLL(None, use_errno=True)
+    inotify: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    if inotify < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    if libc.inotify_add_watch(inotify, os.fsencode(path), _OPEN | _CLOSE_WRITE | _CLOSE_NOWRITE) < 0:
+        error = ctypes.get_errno()
+        os.close(inotify)
+        raise OSError(error, os.strerror(error), path)
+    return inotify
+
+
+def _masks(events: bytes) -> Iterator[int]:
+    """What happened, of each event in a block that was read from inotify."""
+    position = 0
+    while position < len(events):
+        _, mask, _, name_length = _EVENT.unpack_from(events, position)
+        yield mask
+        position += _EVENT.size + name_length
