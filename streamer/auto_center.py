@@ -51,7 +51,7 @@ PATIENCE_S = 1.0
 """How long nobody must be there before the view goes back to the whole frame; how long a gap begins a new scene."""
 CUT = 30.0
 """Mean difference of two frames' pixels, of 255, beyond which the scene was cut."""
-AROUND = 1 / 12
+AROUND = 1 / 20
 """Share of the longer side around the person that is moved along: the room's colours there help to clean the edge."""
 ARRIVED, STOPPED = 2e-4, 2e-3
 """Distance and speed, in shares of the frame (per second), that nobody sees."""
