@@ -28,6 +28,8 @@ HEADROOM = 0.12
 """Share of the picture's height to leave above the head."""
 BUSTS = 0.4
 """The upper half of the person, but never more than this share of the frame's height, is head and shoulders."""
+SHOULDERS = 0.85
+"""Share of the person's width that is always seen: nobody becomes a face alone for the sake of the middle."""
 SMALL_PX = 128
 """Longer side of the picture on which the person is measured."""
 LEAST_PERSON = 0.005
@@ -51,7 +53,7 @@ PATIENCE_S = 1.0
 """How long nobody must be there before the view goes back to the whole frame; how long a gap begins a new scene."""
 CUT = 30.0
 """Mean difference of two frames' pixels, of 255, beyond which the scene was cut."""
-AROUND = 1 / 12
+AROUND = 1 / 20
 """Share of the longer side around the person that is moved along: the room's colours there help to clean the edge."""
 ARRIVED, STOPPED = 2e-4, 2e-3
 """Distance and speed, in shares of the frame (per second), that nobody sees."""
@@ -243,7 +245,8 @@ def _best_view(person: Outline) -> View:
     by_head = (1 - person.top) / (1 - HEADROOM)
     left, right = REACH * person.left_gap, REACH * person.right_gap
     by_sides = 2 * min(person.middle + left, 1 - person.middle + right)
-    scale = min(1.0, max(1 / MOST_ZOOM, min(by_head, by_sides)))
+    by_shoulders = SHOULDERS * (1 - person.left_gap - person.right_gap)
+    scale = min(1.0, max(1 / MOST_ZOOM, by_shoulders, min(by_head, by_sides)))
     middle = min(max(person.middle, scale / 2 - left), 1 - scale / 2 + right)
     return View(middle, min(max(0.0, person.top - HEADROOM * scale), 1 - scale), scale)
 

@@ -52,7 +52,8 @@ class Renderer:
         segmenter: finds the person. Whatever it raises, or returns that is no alpha, costs this frame its matte.
         backgrounds: one or more; ``controls`` say which is shown.
         controls: background, view and pause, read once per frame.
-        stats: times ``segment``, ``background``, ``composite``; counts ``failed_frames``, ``failed_backgrounds``.
+        stats: times ``segment``, ``center``, ``background``, ``composite``; counts ``failed_frames`` and
+            ``failed_backgrounds``.
         write: ``composite`` gives RGB ``(h, w, 3)``, or RGBA over a transparent background; ``alpha`` gives grey
             ``(h, w)``; ``foreground`` gives RGBA ``(h, w, 4)`` with straight alpha.
         failures_allowed: how many frames in a row may go without a usable alpha before ``render`` raises;

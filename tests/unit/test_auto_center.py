@@ -118,6 +118,11 @@ def test_a_small_person_is_enlarged_and_no_more_than_is_good() -> None:
     assert view.scale == pytest.approx(1 / MOST_ZOOM)
 
 
+def test_whoever_fills_the_frame_is_not_enlarged_to_a_face() -> None:
+    (view,) = views(AutoCenter(), [person(0.4, top=0.05, head=0.4, shoulders=0.99)])
+    assert view.scale > 0.8
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_no_edge_that_cuts_the_body_ever_comes_into_the_picture(seed: int) -> None:
     """The person wanders anywhere, out of the frame, nearer and farther, with jumps: hands and feet may not float."""
