@@ -68,7 +68,7 @@ class PlateShelf:
     """Keeps the newest plate of each prompt, and says which is to be made ahead. One thread changes it, any may read.
 
     Args:
-        prompts: those that may be asked for, in their order; a plate for another one is not kept. None = keep nothing.
+        prompts: those that may be asked for, in their order; a plate for other words is not kept.
         fills_itself: False = keep what was made, but make nothing ahead.
     """
 
