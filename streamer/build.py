@@ -105,6 +105,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             failures_allowed=None if source.info.is_live else FAILURES_ALLOWED,
             auto_center=AutoCenter() if config.auto_center else None,
             blending=_blending(config),
+            picture=source.info.picture,
         )
         hotkeys: Hotkeys | None = None
         if source.info.is_live:

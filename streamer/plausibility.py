@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.frames import Alpha, Frame, Image
+from streamer.frames import Alpha, Area, Frame, Image
 
 Levels: TypeAlias = NDArray[np.uint8]
 """One value 0..255 a pixel, ``(h, w)``."""
@@ -43,9 +43,11 @@ class PlausibilityGate:
 
     Args:
         is_live: judge also what needs frames that follow each other at a camera's pace: late mattes and floods.
+        picture: where in the frame the picture lies; None = everywhere. Bars around it are not judged.
     """
 
-    def __init__(self, *, is_live: bool = True) -> None:
+    def __init__(self, *, is_live: bool = True, picture: Area | None = None) -> None:
+        self._picture = picture
         self._is_live = is_live
         self._edges: Levels | None = None
         self._area: float | None = None
@@ -62,10 +64,11 @@ class PlausibilityGate:
         """
         step = max(1, round(frame.size.height / HEIGHT_PX))
         edges_before = self._edges
-        self._edges = _edges(frame.image, step) if self._is_live else None
+        seen = np.s_[:, :] if self._picture is None else self._picture.slices
+        self._edges = _edges(frame.image[seen], step) if self._is_live else None
         if alpha is None:
             return None
-        small = alpha[::step, ::step]
+        small = alpha[seen][::step, ::step]
         area = float(small.mean())
         if area > EVERYTHING:
             return "it takes all of the picture for a person"

@@ -19,7 +19,7 @@ from streamer.blending import Blending
 from streamer.compositing import estimate_foreground, replace_background, with_alpha
 from streamer.controls import Controls
 from streamer.errors import GenerationError, SegmentationError, StreamerError
-from streamer.frames import Alpha, Frame, Image, Size
+from streamer.frames import Alpha, Area, Frame, Image, Size
 from streamer.interfaces import Background, Segmenter
 from streamer.plausibility import PlausibilityGate
 from streamer.stats import Stats
@@ -59,6 +59,7 @@ class Renderer:
         failures_allowed: how many frames in a row may go without a usable alpha before ``render`` raises;
             None = any number, for live work.
         auto_center: moves the person of a composite into the middle; None = nothing moves.
+        picture: where in each frame the picture lies, beside which there is nothing to see; None = everywhere.
         blending: fits the person of a composite to the background's light; None = they stay as they were taken.
     """
 
@@ -73,6 +74,7 @@ class Renderer:
         failures_allowed: int | None = None,
         auto_center: AutoCenter | None = None,
         blending: Blending | None = None,
+        picture: Area | None = None,
     ) -> None:
         if len(backgrounds) != len(controls.backgrounds):
             raise ValueError(f"{len(backgrounds)} backgrounds, but controls for {len(controls.backgrounds)}")
@@ -85,7 +87,7 @@ class Renderer:
         self._auto_center = auto_center
         self._blending = blending
         self._failures_in_a_row = 0
-        self._gate = PlausibilityGate(is_live=failures_allowed is None)
+        self._gate = PlausibilityGate(is_live=failures_allowed is None, picture=picture)
         self._scene: tuple[int, Size] | None = None
         self._is_new_scene = False
         self._composed_size: Size | None = None
