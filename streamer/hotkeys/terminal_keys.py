@@ -20,7 +20,9 @@ if TYPE_CHECKING or sys.platform != "win32":
 logger = logging.getLogger(__name__)
 
 LOOK_UP_S = 0.5
-"""How often a program in the background looks whether it has its terminal back."""
+"""How often to look whether the terminal is still, or again, the program's own."""
+FAILURES = 3
+"""So many failed reads in a row mean that the terminal is gone; one alone comes of being in the background."""
 SEQUENCES = {
     **dict(zip((b"\x1bOP", b"\x1bOQ", b"\x1bOR", b"\x1bOS"), ("f1", "f2", "f3", "f4"), strict=True)),
     **{b"\x1b[%d~" % code: f"f{n}" for n, code in enumerate((15, 17, 18, 19, 20, 21, 23, 24), start=5)},
@@ -72,6 +74,7 @@ class PosixKeys:
         self._terminal = terminal
         self._on_key = on_key
         self._before = termios.tcgetattr(terminal)
+        self._modes = threading.Lock()  # held while the program is stopped; the main thread takes it for that alone
         self._wake_reader, self._wake_writer = os.pipe()
         self._takes_suspend = (
             threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
@@ -106,50 +109,50 @@ class PosixKeys:
 
     def _suspend(self, number: int, at: FrameType | None) -> None:
         """Ctrl-Z: stop like any program, with the terminal as it was. Goes on here once the program is continued."""
-        self._give_back()
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTSTP)
+        with self._modes:
+            self._give_back()
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._suspend)
-        if _is_in_foreground(self._terminal):
-            self._listen_for_single_keys()
+
+    def _has_terminal(self) -> bool:
+        """Whether the terminal may be read; after a stop or a time in the background it is set up for it again."""
+        with self._modes:
+            if not _is_in_foreground(self._terminal):
+                return False
+            with contextlib.suppress(termios.error):
+                if termios.tcgetattr(self._terminal)[3] & termios.ICANON:
+                    self._listen_for_single_keys()
+            return True
 
     def _read(self) -> None:
         # Should the terminal be lost between the look at who has it and the reading, then the reading fails, instead
         # of stopping the whole program.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN, signal.SIGTTOU})
-        was_away = False
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake_reader, selectors.EVENT_READ)
-            while True:
-                if not _is_in_foreground(self._terminal):
-                    was_away = True
-                    if selector.select(LOOK_UP_S):
-                        return
-                    continue
-                if was_away:
-                    was_away = False
-                    self._listen_for_single_keys()
-                if self._wait_for_input(selector):
+        failures = 0
+        with selectors.DefaultSelector() as wake, selectors.DefaultSelector() as any_of_both:
+            wake.register(self._wake_reader, selectors.EVENT_READ)
+            any_of_both.register(self._wake_reader, selectors.EVENT_READ)
+            any_of_both.register(self._terminal, selectors.EVENT_READ)
+            while failures < FAILURES:
+                has_terminal = self._has_terminal()
+                ready = [key.fd for key, _ in (any_of_both if has_terminal else wake).select(LOOK_UP_S)]
+                if self._wake_reader in ready:
                     return
+                if self._terminal not in ready:
+                    continue
                 try:
                     typed = os.read(self._terminal, 64)
                 except OSError as error:
-                    if _is_in_foreground(self._terminal):
-                        logger.debug("the terminal is gone: %s", error)
-                        return
+                    logger.debug("the terminal could not be read: %s", error)
+                    failures += 1
+                    wake.select(LOOK_UP_S)
                     continue
                 if not typed:
                     return
+                failures = 0
                 for key in keys_in(typed):
                     self._on_key(key)
-
-    def _wait_for_input(self, selector: selectors.BaseSelector) -> bool:
-        """Wait until something is typed; True = it is time to leave."""
-        selector.register(self._terminal, selectors.EVENT_READ)
-        try:
-            return any(key.fd == self._wake_reader for key, _ in selector.select())
-        finally:
-            selector.unregister(self._terminal)
 
 
 class ConsoleKeys:
