@@ -14,14 +14,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 from streamer.channels import Channel, ChannelClosed
 from streamer.errors import GenerationCancelled, SourceError
 from streamer.frames import Frame, Image, Size
-from streamer.interfaces import FrameSource, Sink, WatchedSink
+from streamer.interfaces import FrameSource, Sink
+from streamer.output import Output
 from streamer.signals import signals_heeded
 from streamer.stats import Snapshot, Stats
 
@@ -86,17 +86,21 @@ class Pipeline:
         self._source = source
         self._matte_frame = matte
         self._render_frame = render
-        self._sinks = tuple(sinks)
+        self._output = Output(
+            sinks,
+            stats,
+            size=source.info.size,
+            is_live=is_live,
+            on_stall=on_stall,
+            last_look=last_look,
+            state=state,
+            is_resting=is_resting,
+        )
         self._stats = stats
         self._is_live = is_live
-        self._on_stall = on_stall
-        self._last_look = last_look
-        self._state = state
-        self._state_shown = state()
         self._on_written = on_written
         self._should_stop = should_stop
         self._on_stop = on_stop
-        self._is_resting = is_resting
         self._stall_after_s = stall_after_s
         self._patience_s = patience_s
         depth = 1 if is_live else FILE_DEPTH
@@ -112,9 +116,6 @@ class Pipeline:
         self._leave_at_s: float | None = None
         self._stages: list[threading.Thread] = []
         self._failures: list[tuple[str, BaseException]] = []
-        self._failed_sinks: list[object] = []
-        self._written: Frame | None = None
-        self._is_stalled = False
 
     def run(self) -> Ending:
         """Run to the end of the source, a stop or a failure; then close the sinks and the source.
@@ -137,14 +138,14 @@ class Pipeline:
         with signals_heeded(on_interrupt=lambda: self._ask("interrupted"), on_terminate=self.stop):
             try:
                 self._start()
-                self._output()
+                self._write_all()
             except BaseException as error:
                 self._failures.append(("output", error))
             try:
-                self._close_sinks()
+                self._close_output()
             except BaseException as error:  # a second Ctrl-C: whoever presses it wants no output
                 self._failures.append(("output", error))
-                self._close_sinks()
+                self._close_output()
             self._leave()
         self._raise_failure()
         return self._ending
@@ -212,10 +213,10 @@ class Pipeline:
                 rendered = self._render_frame(matted)
             self._rendered.put(rendered)
 
-    def _output(self) -> None:
+    def _write_all(self) -> None:
         waiting_since_s = time.monotonic()
         if self._is_live:
-            self._show_safe_picture()  # nobody waits before a black or an old picture while the network warms up
+            self._output.show_safe_picture()  # nobody waits before a black or an old picture while the network warms up
         while True:
             self._heed_stop()
             try:
@@ -225,74 +226,13 @@ class Pipeline:
             except TimeoutError:
                 if self._leave_at_s is not None and time.monotonic() >= self._leave_at_s:
                     return
-                self._idle()
-                if self._is_live and self._state() is not self._state_shown:
-                    self._show_again()
+                self._output.idle()
                 if self._is_live and time.monotonic() - waiting_since_s >= self._stall_after_s:
-                    self._note_stall()
+                    self._output.note_stall(self._stall_after_s)
                     waiting_since_s = time.monotonic()
                 continue
-            self._write(frame)
+            self._on_written(self._output.write(frame))
             waiting_since_s = time.monotonic()
-
-    def _write(self, frame: Frame) -> None:
-        self._state_shown = self._state()
-        frame = self._last_look(frame)
-        with self._stats.time("output"):
-            for sink in self._sinks:
-                with self._blamed(sink):
-                    sink.write(frame)
-        self._stats.record_latency(frame.captured_at_s)
-        self._written = frame
-        self._is_stalled = False
-        self._on_written(frame)
-
-    def _idle(self) -> None:
-        for sink in self._sinks:
-            if isinstance(sink, WatchedSink):
-                with self._blamed(sink):
-                    sink.idle()
-
-    def _show_again(self) -> None:
-        self._state_shown = self._state()
-        if self._written is None or self._is_stalled:
-            self._show_safe_picture()
-        else:
-            self._show(self._last_look(self._written))
-
-    def _note_stall(self) -> None:
-        if not self._is_stalled:
-            self._is_stalled = True
-            if not self._is_resting():
-                self._stats.count("stalls")
-                logger.warning("no frame came for %g s: showing the safe picture", self._stall_after_s)
-        self._show_safe_picture()
-
-    def _show_safe_picture(self) -> None:
-        """Let no old picture of a person stand still before those who watch."""
-        watched = [sink for sink in self._sinks if isinstance(sink, WatchedSink)]
-        if self._on_stall is None or not watched:
-            return
-        last = self._written
-        size = self._source.info.size if last is None else last.size
-        index, pts_s = (0, 0.0) if last is None else (last.index, last.pts_s)
-        self._show(Frame(self._on_stall(size), index, pts_s, time.monotonic()))
-
-    def _show(self, frame: Frame) -> None:
-        """To those sinks that somebody watches."""
-        for sink in self._sinks:
-            if isinstance(sink, WatchedSink):
-                with self._blamed(sink):
-                    sink.write(frame)
-
-    @contextmanager
-    def _blamed(self, sink: object) -> Iterator[None]:
-        """Remember which sink failed."""
-        try:
-            yield
-        except BaseException:
-            self._failed_sinks.append(sink)
-            raise
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -312,31 +252,10 @@ class Pipeline:
             self._leave_at_s = time.monotonic() + self._patience_s
             self._frames.close(discard=True)
 
-    def _close_sinks(self) -> None:
-        for sink in reversed(self._sinks):
-            try:
-                if self._is_spoilt(sink):
-                    sink.abort()
-                else:
-                    sink.close()
-            except Exception as error:
-                self._failures.append(("output", error))
-                self._failed_sinks.append(sink)
-                self._abort(sink)
-
-    def _is_spoilt(self, sink: Sink) -> bool:
-        """Whether what the sink holds must not pass for an output."""
-        if self._written is None or any(sink is failed for failed in self._failed_sinks):
-            return True
-        if any(not isinstance(error, Exception) for _, error in self._failures):
-            return True
-        return not self._is_live and any(stage != "capture" for stage, _ in self._failures)
-
-    def _abort(self, sink: Sink) -> None:
-        try:
-            sink.abort()
-        except Exception:
-            logger.warning("an output could not be given up cleanly", exc_info=True)
+    def _close_output(self) -> None:
+        is_broken = any(not isinstance(error, Exception) for _, error in self._failures)
+        is_lossy = not self._is_live and any(stage != "capture" for stage, _ in self._failures)
+        self._failures += [("output", error) for error in self._output.close(is_spoilt=is_broken or is_lossy)]
 
     def _leave(self) -> None:
         """Wait for the stages, closing the source under a read that hangs, and never for longer than ``patience_s``."""
@@ -364,7 +283,7 @@ class Pipeline:
 
     def _raise_failure(self) -> None:
         if not self._failures:
-            if self._written is None and self._ending == "finished":
+            if self._output.is_empty and self._ending == "finished":
                 raise SourceError(f"{self._source.info.name} holds no frame that can be shown")
             return
         interrupts = [failure for failure in self._failures if isinstance(failure[1], KeyboardInterrupt)]
