@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from streamer.config import StreamConfig, first_problem, load_preset, nearest, preset_names
+from streamer.config import StreamConfig, first_problem, nearest
 from streamer.errors import ConfigError, StreamerError
+from streamer.presets import load_preset, preset_names
 
 if TYPE_CHECKING:
     from rich.console import Console

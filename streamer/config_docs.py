@@ -11,7 +11,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from streamer.config import StreamConfig, preset_names, preset_text
+from streamer.config import StreamConfig
+from streamer.presets import preset_names, preset_text
 
 PAGE = Path("docs/configuration.md")
 KINDS: dict[Any, str] = {bool: "true, false", int: "whole number", float: "number", str: "text", Path: "file"}

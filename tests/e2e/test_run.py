@@ -14,7 +14,8 @@ from media import frame_times
 from program import PATIENCE_S, PERSON, ROOM, SIZE, Program, decoded, room_clip, square_at, wait_for
 
 from models.checkpoints import WEIGHTS_FOLDER
-from streamer.config import StreamConfig, read_yaml
+from streamer.config import StreamConfig
+from streamer.presets import read_yaml
 
 HELP = Path(__file__).with_name("help.txt")
 BEHIND = (32, 64, 96)

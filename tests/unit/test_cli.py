@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from streamer import cli
-from streamer.config import StreamConfig, load_preset, read_yaml
+from streamer.config import StreamConfig
 from streamer.devices import Device
 from streamer.errors import ConfigError, SourceError
+from streamer.presets import load_preset, read_yaml
 
 
 def refusal(*args: str) -> str:

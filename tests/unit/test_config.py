@@ -11,17 +11,9 @@ from pydantic import ValidationError
 
 from streamer import config_docs, rendering, segmentation
 from streamer.backgrounds import check_spec
-from streamer.config import (
-    Speed,
-    StreamConfig,
-    first_problem,
-    load_preset,
-    parse_time,
-    preset_names,
-    preset_text,
-    read_yaml,
-)
+from streamer.config import Speed, StreamConfig, first_problem, parse_time
 from streamer.errors import ConfigError
+from streamer.presets import load_preset, preset_names, preset_text, read_yaml
 from streamer.sinks.encoders import SPEEDS, Encoding
 
 ROOT = Path(__file__).parents[2]

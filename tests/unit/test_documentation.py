@@ -11,7 +11,8 @@ import pytest
 
 from streamer.backgrounds import FORMS
 from streamer.cli import read_command
-from streamer.config import StreamConfig, preset_names
+from streamer.config import StreamConfig
+from streamer.presets import preset_names
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/*.md")])

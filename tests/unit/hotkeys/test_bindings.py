@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from streamer import cli
-from streamer.config import StreamConfig, read_yaml
+from streamer.config import StreamConfig
 from streamer.controls import ACTIONS, Controls
 from streamer.errors import ConfigError
 from streamer.hotkeys.bindings import CLOSED, DEFAULTS, Bindings, parse_key
+from streamer.presets import read_yaml
 from streamer.sinks import preview
 
 
