@@ -89,7 +89,8 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         is_painted = config.is_painted and config.write == "composite"
         specs = _background_specs(config, is_live=source.info.is_live)
         names = (PAINTED, *specs) if is_painted else specs
-        stats, controls = Stats(), Controls(names, config.prompt if is_painted else ())
+        hidden = len(specs) - len(config.background)
+        stats, controls = Stats(), Controls(names, config.prompt if is_painted else (), hidden=hidden)
         behind = [stack.enter_context(closing(_open_background(spec, source))) for spec in specs]
         segmenter = stack.enter_context(closing(networks.open_matte(config, stats)))
         painted: GeneratedBackground | None = None
@@ -132,7 +133,8 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             on_stall=renderer.safe_image,
             last_look=renderer.last_look,
             state=lambda: controls.state,
-            on_written=_each(stills.look, on_written),
+            on_written=on_written,
+            on_shown=stills.look,
             should_stop=controls.stop_requested,
             on_stop=controls.request_stop,  # what waits for these controls alone hears of Ctrl-C, too
             is_resting=is_resting,
@@ -340,14 +342,6 @@ def _open_hotkeys(config: StreamConfig, outputs: Sequence[str], controls: Contro
         has_window="preview" in outputs,
         is_global=config.global_hotkeys == "auto" and is_shown,
     )
-
-
-def _each(*listeners: Callable[[Frame], None]) -> Callable[[Frame], None]:
-    def tell(frame: Frame) -> None:
-        for listener in listeners:
-            listener(frame)
-
-    return tell
 
 
 def _encoding(config: StreamConfig) -> Encoding:

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 _PERCENT = r"\d{1,2}(\.\d+)?"
 LEAST_LEFT_PERCENT = 10
@@ -52,7 +61,7 @@ Time = Annotated[float, Field(ge=0), BeforeValidator(parse_time)]
 """A moment in a file, in seconds."""
 OptionalTime = Annotated[float | None, Field(ge=0), BeforeValidator(parse_time)]
 """The same, or None."""
-Texts = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+Texts = Annotated[tuple[Annotated[str, StringConstraints(strip_whitespace=True)], ...], BeforeValidator(as_list)]
 """One or several texts."""
 Keys = Annotated[tuple[str, ...], BeforeValidator(as_bindings)]
 """Bindings of keys, ``action=key`` each."""

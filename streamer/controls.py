@@ -45,11 +45,15 @@ class Controls:
     Args:
         backgrounds: what the backgrounds are called, at least one.
         prompts: what can be painted, the first one at the start; none = nothing is painted.
+        hidden: how many of the last backgrounds ``next_background`` leaves out, as it does those added later.
     """
 
-    def __init__(self, backgrounds: Sequence[str] = ("background",), prompts: Sequence[str] = ()) -> None:
-        if not backgrounds:
+    def __init__(
+        self, backgrounds: Sequence[str] = ("background",), prompts: Sequence[str] = (), *, hidden: int = 0
+    ) -> None:
+        if len(backgrounds) <= hidden:
             raise ValueError("there must be at least one background")
+        self._in_turn = len(backgrounds) - hidden
         self._backgrounds = tuple(backgrounds)
         self._prompts = tuple(prompts)
         self._before_blur = 0
@@ -82,8 +86,13 @@ class Controls:
         self._actions[action]()
 
     def next_background(self) -> None:
-        """Show the next background, after the last one the first."""
-        self._change(lambda state: replace(state, background=(state.background + 1) % len(self._backgrounds)))
+        """Show the next of the configured backgrounds, after the last one the first."""
+
+        def change(state: ControlState) -> ControlState:
+            following = state.background + 1
+            return replace(state, background=following if following < self._in_turn else 0)
+
+        self._change(change)
 
     def choose_background(self, index: int) -> None:
         """Show this background; raises ``ValueError`` when there is none of that number."""
@@ -100,12 +109,13 @@ class Controls:
     def toggle_blur(self) -> None:
         """Show the blurred room, or what was shown before again; without a blurred background nothing happens."""
         blurs = [index for index, name in enumerate(self._backgrounds) if name.partition(":")[0] == "blur"]
-        if not blurs:
+        others = [index for index in range(len(self._backgrounds)) if index not in blurs]
+        if not blurs or not others:
             return
 
         def change(state: ControlState) -> ControlState:
             if state.background in blurs:
-                return replace(state, background=self._before_blur)
+                return replace(state, background=others[0] if self._before_blur in blurs else self._before_blur)
             self._before_blur = state.background
             return replace(state, background=blurs[0])
 

@@ -174,7 +174,9 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
     if info.is_live:
         # An interval asks for another picture of the same room: one from the disk would be the same.
         wants_another = config.keyframe_interval is not None
-        orders = PlatesInBackground(_remembered(_live_generator(config), config, exactly=wants_another), stats)
+        orders = PlatesInBackground(
+            _remembered(_live_generator(config), config, exactly=wants_another or config.fit == "room"), stats
+        )
     else:
         generator = _remembered(open_generator(config), config, exactly=True)
         orders = PlatesAtOnce(generator, stats, should_stop=controls.stop_requested)

@@ -26,6 +26,7 @@ class Output:
         last_look: what goes to the sinks in a composed frame's place.
         state: another object than before = the picture that is shown may no longer be the right one.
         is_resting: whether no frame comes because none is wanted, which is no stall to warn of and to count.
+        on_shown: told each picture once the sinks have it that it is for, safe ones too.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Output:
         last_look: Callable[[Frame], Frame],
         state: Callable[[], object],
         is_resting: Callable[[], bool],
+        on_shown: Callable[[Frame], None],
     ) -> None:
         self._sinks = tuple(sinks)
         self._watched = [sink for sink in self._sinks if isinstance(sink, WatchedSink)]
@@ -50,6 +52,7 @@ class Output:
         self._state = state
         self._state_shown = state()
         self._is_resting = is_resting
+        self._on_shown = on_shown
         self._is_stalled = False
         self._failed: list[object] = []
         self._written: Frame | None = None
@@ -62,11 +65,12 @@ class Output:
     def write(self, frame: Frame) -> Frame:
         """Give a composed frame to all sinks; the result is what they got."""
         self._state_shown = self._state()
-        frame = self._last_look(frame)
         with self._stats.time("output"):
             for sink in self._sinks:
+                frame = self._last_look(frame)  # a window among the sinks hears keys while it is written to
                 with self._blamed(sink):
                     sink.write(frame)
+        self._on_shown(frame)
         self._stats.record_latency(frame.captured_at_s)
         self._written = frame
         self._is_stalled = False
@@ -127,6 +131,7 @@ class Output:
         for sink in self._watched:
             with self._blamed(sink):
                 sink.write(frame)
+        self._on_shown(frame)
 
     @contextmanager
     def _blamed(self, sink: object) -> Iterator[None]:

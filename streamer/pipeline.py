@@ -56,6 +56,7 @@ class Pipeline:
         state: any object that is another one when the picture shown may no longer be the right one; live, it is then
             shown again, if no new frame is there, after another ``last_look``.
         on_written: told each frame once all sinks have it; for a progress bar. Called on the output thread.
+        on_shown: told each picture that went to sinks, also the safe ones that only watched sinks get.
         should_stop: asked some 60 times a second, beside ``stop()``, whether to end.
         on_stop: told once when the run is to end early, by whatever sign.
         is_resting: asked when no frame came for ``stall_after_s``: True = none was wanted, so that this is no stall to
@@ -77,6 +78,7 @@ class Pipeline:
         last_look: Callable[[Frame], Frame] = lambda frame: frame,
         state: Callable[[], object] = lambda: None,
         on_written: Callable[[Frame], None] = lambda frame: None,
+        on_shown: Callable[[Frame], None] = lambda frame: None,
         should_stop: Callable[[], bool] = lambda: False,
         on_stop: Callable[[], None] = lambda: None,
         is_resting: Callable[[], bool] = lambda: False,
@@ -95,6 +97,7 @@ class Pipeline:
             last_look=last_look,
             state=state,
             is_resting=is_resting,
+            on_shown=on_shown,
         )
         self._stats = stats
         self._is_live = is_live

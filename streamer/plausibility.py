@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.frames import Alpha, Area, Frame, Image
+from streamer.frames import Alpha, Area, Frame, Image, Size
+from streamer.scaling import shrink
 
 Levels: TypeAlias = NDArray[np.uint8]
 """One value 0..255 a pixel, ``(h, w)``."""
@@ -84,6 +85,10 @@ class PlausibilityGate:
             return "it belongs to the picture before"
         return self._flooded(area, frame.captured_at_s)
 
+    def restart(self) -> None:
+        """The person may have come or gone since the last frame: no growth is a flood."""
+        self._area = self._flood = None
+
     def _flooded(self, area: float, at_s: float) -> str | None:
         if self._area is None or area - self._area <= FLOOD:
             self._area, self._flood = area, None
@@ -98,7 +103,8 @@ class PlausibilityGate:
 
 def _edges(image: Image, step: int) -> Levels:
     """How strong the edges of a picture are in all colours together, each within a pixel of where it lies."""
-    small = np.ascontiguousarray(image[::step, ::step])
+    size = Size(len(range(0, image.shape[1], step)), len(range(0, image.shape[0], step)))
+    small = shrink(image, size)  # averaged, or the noise of dim light outdoes the edges
     edges = np.zeros(small.shape[:2], np.uint8)
     all_colors = np.ones((1, 3), np.float32)
     edges[:, 1:] = cv2.transform(cv2.absdiff(small[:, 1:], small[:, :-1]), all_colors)  # 255 at most

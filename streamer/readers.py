@@ -28,6 +28,8 @@ LOOK_AGAIN_S = 10.0
 """We look so often even without an event, so that a lost one does not count for ever."""
 LINGER_S = 5.0
 """How long a device stays wanted after its last reader: programs close a camera only to open it again."""
+FIRST_USER = 1000
+"""People have numbers from here on; below are the system's own services, which read no camera."""
 
 _OPEN, _CLOSE_WRITE, _CLOSE_NOWRITE, _IGNORED = 0x20, 0x08, 0x10, 0x8000
 _EVENT = struct.Struct("iIII")
@@ -121,7 +123,7 @@ class ReaderWatch:
         self._has_reader = has_reader
 
     def _holders(self) -> tuple[int, bool]:
-        """How many other processes are seen to hold it, and whether one of our user hides what it holds."""
+        """How many other processes are seen to hold it, and whether a user's one hides what it holds."""
         seen, hides_something = 0, False
         for entry in os.scandir(self._proc):
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -129,8 +131,7 @@ class ReaderWatch:
             try:
                 seen += self._is_held_in(f"{entry.path}/fd")
             except PermissionError:
-                with suppress(OSError):
-                    hides_something |= entry.stat().st_uid == os.getuid() or _real_user(entry.path) == os.getuid()
+                hides_something |= any(user == os.getuid() or user >= FIRST_USER for user in _users(entry))
             except OSError:
                 continue  # it has ended
         return seen, hides_something
@@ -153,10 +154,12 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _real_user(process: str) -> int:
-    """Who started a process; one that hides what it holds shows root as its owner."""
-    with open(f"{process}/status", encoding="utf-8", errors="replace") as lines:
-        return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), -1)
+def _users(process: os.DirEntry[str]) -> Iterator[int]:
+    """To whom a process belongs, and who started it: one that hides what it holds shows root as its owner."""
+    with suppress(OSError):  # it has ended
+        yield process.stat().st_uid
+        with open(f"{process.path}/status", encoding="utf-8", errors="replace") as lines:
+            yield from (int(line.split()[1]) for line in lines if line.startswith("Uid:"))
 
 
 def _inotify_on(path: str) -> int:

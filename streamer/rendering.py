@@ -118,9 +118,11 @@ class Renderer:
         self._scene = scene
         if self._controls.state.paused or self._controls.state.panic:
             self._must_reset = True  # what the segmenter remembers is of another moment
+            self._gate.restart()
             return Matted(frame, None)
         if self._is_new_scene:
             self._is_new_scene, self._must_reset = False, True
+            self._gate.restart()
             self._alpha_of(frame)  # not used: a segmenter that is a picture late would give the old scene's
         return Matted(frame, self._plausible(frame, self._alpha_of(frame)))
 

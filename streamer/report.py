@@ -67,6 +67,10 @@ class Report:
             parts.append(f"{_count(bad)} of {self._stream.info.name} could not be decoded and {_are(bad)} missing")
         if failed := counters.get("failed_frames", 0):
             parts.append(f"{_count(failed)} could not be matted and {_are(failed)} shown as the safe picture")
+        if doubted := counters.get("implausible_frames", 0):
+            parts.append(
+                f"{_count(doubted)} had a matte that cannot be true and {_are(doubted)} shown as the safe picture"
+            )
         if not self._stream.info.is_live:
             return "; ".join(parts)
         return ""  # live, both were logged when they happened, and there is no output to be whole

@@ -16,10 +16,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from streamer.auto_center import AutoCenter
 from streamer.backgrounds.generated import GeneratedBackground, Scene
 from streamer.backgrounds.keyframes import RoomWatch
 from streamer.backgrounds.plate_orders import PlatesInBackground
 from streamer.backgrounds.still import StillBackground, solid
+from streamer.blending import Blending
 from streamer.controls import Controls
 from streamer.errors import GenerationCancelled, SourceError
 from streamer.frames import Alpha, Frame, Image, Keyframe, Plate, Size
@@ -31,9 +33,9 @@ from streamer.sources.kept_camera import KeptCamera
 from streamer.stats import Stats
 
 ROOM, PERSON = (250, 0, 20), (0, 180, 0)
-RED = 100
-"""More red than this is the room: neither the person nor a background has it."""
-PROMPTS = ("sea", "forest", "old mill")
+RED = 50
+"""More red than this is the room, be it a veil of a few percent: neither the person nor a background has it."""
+PROMPTS = ("sea", "fog", "ice")
 
 SEGMENTER_FAULTS = (
     "raises", "hangs", "nan", "everything", "almost everything", "unsure", "wrong size", "last matte", "wrong type",
@@ -220,11 +222,14 @@ class Viewer:
 
     Args:
         on_picture: told after each picture whether the person is in it.
+        slow_s: how long it takes a picture while it is slow.
+        most_red: more than this is the room.
     """
 
     device = "/dev/video10"
 
-    def __init__(self, script: Script, on_picture: Callable[[bool], None], slow_s: float) -> None:
+    def __init__(self, script: Script, on_picture: Callable[[bool], None], slow_s: float, most_red: int = RED) -> None:
+        self._most_red = most_red
         self.pictures = self.leaked_px = self.with_person = self.refused = 0
         self._script, self._on_picture, self._slow_s = script, on_picture, slow_s
 
@@ -239,7 +244,7 @@ class Viewer:
             self.refused += 1
             raise RuntimeError("the device is gone")
         self.pictures += 1
-        self.leaked_px += int((image[..., 0] > RED).sum())
+        self.leaked_px += int((image[..., 0] > self._most_red).sum())
         has_person = bool((image[..., 1] > 150).any())
         self.with_person += has_person
         if "sink slow" in self._script.active:
@@ -262,6 +267,8 @@ def play(
     pause_s: float = 0.5,
     longest_hang_s: float = 60.0,
     work: Callable[[Image], object] = lambda image: None,
+    auto_center: AutoCenter | None = None,
+    blending: Blending | None = None,
 ) -> Stats:
     """The whole live engine in that room, until the controls stop it; what it measured."""
     stats = Stats()
@@ -273,7 +280,8 @@ def play(
         fade_s=0.1,
     )
     backgrounds = [painted, FaultyStill(script)]
-    renderer = renderer_type(FaultySegmenter(script, longest_hang_s, work), backgrounds, controls, stats)
+    segmenter = FaultySegmenter(script, longest_hang_s, work)
+    renderer = renderer_type(segmenter, backgrounds, controls, stats, auto_center=auto_center, blending=blending)
     room = RedRoom(size, script, controls, wait)
     source = KeptCamera(room.open, first_pause_s=pause_s / 10, longest_pause_s=pause_s)
     sink: Any = VirtualCameraSink(size, Fraction(30), open_camera=viewer.open, reopen_s=pause_s)

@@ -110,7 +110,10 @@ class GeneratedBackground:
         return self._shown
 
     def safe_image(self, size: Size) -> Image:
-        """The plate, else the stand-in: neither holds a person or the room."""
+        """What was shown last, else the plate, else the stand-in: none holds a person or the room."""
+        shown = None if self._keeps_room else self._shown
+        if shown is not None and shown.shape[:2] == (size.height, size.width):
+            return shown  # as bright as the room is now, and moved with the camera
         placed = None if self._keeps_room else self._placed
         return self._stand_in.safe_image(size) if placed is None else _stretched(placed.plate.image, size)
 
@@ -156,6 +159,8 @@ class GeneratedBackground:
         return replace(view, motion=None, gain=1.0)
 
     def _take_delivery(self, now_s: float) -> None:
+        if self._is_frozen() and self._placed is not None:
+            return  # it is there when the plate may change again
         delivery = self._orders.delivery()
         if delivery is None or delivery.order is not self._under_way or self._scene is None:
             return

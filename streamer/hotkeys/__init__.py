@@ -21,10 +21,15 @@ SHUTTERS = ("panic", "camera-off")
 HELD_S = 1.0
 """The same key within this time counts as held down, where nobody tells when it is let go: keyboards begin to repeat
 after half a second or a little more."""
+SAME_PRESS_S = 0.3
+"""An action that is called for twice within this time, in two ways, was called for once."""
 INSTALL = 'pip install -e ".[hotkeys]"'
 
 
 class _GlobalKeys(Protocol):
+    @property
+    def hides_keys(self) -> bool: ...
+
     @property
     def refused(self) -> Sequence[str]: ...
 
@@ -58,6 +63,7 @@ class Hotkeys:
         self._act = act
         self._clock = clock
         self._pressed_at_s: dict[str, float] = {}
+        self._done_at_s: dict[str, float] = {}
         self._everywhere = {binding.everywhere: binding for binding in bindings.all}
         self._global = self._open_global() if is_global and bindings.all else None
         refused = [self._everywhere[key] for key in self._global.refused] if self._global else []
@@ -89,10 +95,16 @@ class Hotkeys:
         now_s = self._clock()
         is_held = now_s - self._pressed_at_s.get(action, -HELD_S) < HELD_S
         self._pressed_at_s[action] = now_s
-        if not (is_held and action in SHUTTERS):
+        if not (is_held and action in SHUTTERS) and not self._was_just_done(action):
             self._do(action)
 
+    def _was_just_done(self, action: str) -> bool:
+        """Whether the same press came by the other way: Windows and macOS hide no key from the window that has it."""
+        is_shared = self._global is not None and not self._global.hides_keys
+        return is_shared and self._clock() - self._done_at_s.get(action, -SAME_PRESS_S) < SAME_PRESS_S
+
     def _do(self, action: str) -> None:
+        self._done_at_s[action] = self._clock()
         logger.debug("key: %s", action)
         self._act(action)
 
@@ -118,7 +130,9 @@ class Hotkeys:
         return None
 
     def _pressed_anywhere(self, combination: str) -> None:
-        self._do(self._everywhere[combination].action)
+        action = self._everywhere[combination].action
+        if not self._was_just_done(action):
+            self._do(action)
 
     def _warn_of(self, refused: Sequence[Binding], *, works_here: bool) -> None:
         keys = ", ".join(f"{binding.everywhere} ({binding.action})" for binding in refused)

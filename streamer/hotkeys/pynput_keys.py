@@ -6,11 +6,9 @@ with the combinations that are bound, and forgotten.
 
 from __future__ import annotations
 
-import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
-
-logger = logging.getLogger(__name__)
 
 MODIFIERS = {
     **dict.fromkeys(("ctrl", "ctrl_l", "ctrl_r"), "ctrl"),
@@ -19,6 +17,8 @@ MODIFIERS = {
     **dict.fromkeys(("cmd", "cmd_l", "cmd_r"), "super"),
 }
 """pynput's names of what is held down, and ours."""
+FORGET_S = 3.0
+"""After so long without a sign from the keyboard nothing counts as held down."""
 NAMES = {"esc": "escape"}
 """The same for the keys that differ."""
 
@@ -30,15 +30,24 @@ class PynputKeys:
         combinations: such as ``ctrl+alt+n`` and ``f12``.
         on_key: told the combination that was pressed; not again while it is held down.
         keyboard: the module ``pynput.keyboard``; None = import it.
+        clock: the time in seconds.
 
     Raises:
         ImportError: pynput is not installed, or does not work here.
     """
 
+    hides_keys = False
+    """Other programs, and the window that has the focus, get the keys as well."""
     refused: Sequence[str] = ()
     """pynput cannot know which combinations another program has."""
 
-    def __init__(self, combinations: Sequence[str], on_key: Callable[[str], None], keyboard: Any = None) -> None:
+    def __init__(
+        self,
+        combinations: Sequence[str],
+        on_key: Callable[[str], None],
+        keyboard: Any = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         if keyboard is None:
             from pynput import keyboard as module
 
@@ -46,11 +55,14 @@ class PynputKeys:
         self._combinations = {frozenset(combination.split("+")): combination for combination in combinations}
         self._on_key = on_key
         self._held: set[str] = set()
+        self._clock = clock
+        self._heard_at_s = clock()
         self._listener = keyboard.Listener(on_press=self._pressed, on_release=self._released)
         self._listener.start()
         self._listener.wait()
         if not getattr(self._listener, "IS_TRUSTED", True):
-            logger.warning(
+            self._listener.stop()
+            raise OSError(
                 "macOS lets no key through: allow the terminal under Privacy & Security, Accessibility and Input "
                 "Monitoring, and start again"
             )
@@ -61,6 +73,10 @@ class PynputKeys:
 
     def _pressed(self, key: Any) -> None:
         name = self._name(key)
+        now_s = self._clock()
+        if now_s - self._heard_at_s > FORGET_S:
+            self._held.clear()  # a lock screen swallows releases: a key must not stay down for ever
+        self._heard_at_s = now_s
         if name is None or name in self._held:
             return
         self._held.add(name)

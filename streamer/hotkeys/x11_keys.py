@@ -31,6 +31,9 @@ class X11Keys:
         OSError: there is no X server that lets us in.
     """
 
+    hides_keys = True
+    """What is grabbed goes to nobody else."""
+
     def __init__(self, combinations: Sequence[str], on_key: Callable[[str], None]) -> None:
         from Xlib import X
         from Xlib import error as xerror

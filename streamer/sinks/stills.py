@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Stills:
-    """Saves the next written frame as a PNG whenever one more still was asked for: ``backlot-20260131-235959.png``.
+    """Saves the next picture that is shown whenever a still was asked for: ``backlot-20260131-235959.png``.
 
     Each is written on a short-lived thread ``still``, one at a time. A still that cannot be written is a warning.
 
@@ -36,11 +36,14 @@ class Stills:
         self._saving: threading.Thread | None = None
 
     def look(self, frame: Frame) -> None:
-        """Take this frame, which every sink has, if a still is due; a busy disk has it wait for a later frame."""
+        """Take this picture, which was just shown, if a still is due; none while the disk is still busy with one."""
         asked = self._asked()
-        if asked == self._seen or (self._saving is not None and self._saving.is_alive()):
+        if asked == self._seen:
             return
         self._seen = asked
+        if self._saving is not None and self._saving.is_alive():
+            logger.warning("no still: the one before is still being saved")
+            return
         name = time.strftime("backlot-%Y%m%d-%H%M%S", self._now())
         self._saving = threading.Thread(target=self._save, args=(frame.image, name), name="still")
         self._saving.start()

@@ -11,8 +11,10 @@ import threading
 
 import pytest
 from fakes import WAIT_S
-from red_room import FAULTS, PROMPTS, Viewer, play
+from red_room import FAULTS, PROMPTS, RED, Viewer, play
 
+from streamer.auto_center import AutoCenter
+from streamer.blending import Blending
 from streamer.controls import Controls
 from streamer.frames import Alpha, Frame, Image, Size
 from streamer.plausibility import PlausibilityGate
@@ -45,7 +47,9 @@ class TwoFaults:
         return self.active - before, before - self.active
 
 
-def scenario(first: str, second: str, renderer_type: type[Renderer] = Renderer) -> Viewer:
+def scenario(
+    first: str, second: str, renderer_type: type[Renderer] = Renderer, *, is_moved_and_lit: bool = False
+) -> Viewer:
     """The pair of faults in the whole live engine."""
     script, shown = TwoFaults(first, second), threading.Event()
     controls = Controls(("painted", "still"), PROMPTS)
@@ -64,7 +68,8 @@ def scenario(first: str, second: str, renderer_type: type[Renderer] = Renderer) 
         shown.wait(PACE_S)
         shown.clear()
 
-    viewer = Viewer(script, judge, slow_s=2 * PACE_S)
+    # Who is moved has edges between pixels, and in them a little of the room that was beside them.
+    viewer = Viewer(script, judge, slow_s=2 * PACE_S, most_red=2 * RED if is_moved_and_lit else RED)
     overdue = threading.Timer(WAIT_S, controls.request_stop)
     overdue.start()
     try:
@@ -78,6 +83,8 @@ def scenario(first: str, second: str, renderer_type: type[Renderer] = Renderer) 
             stall_after_s=0.02,
             pause_s=0.02,
             longest_hang_s=WAIT_S,
+            auto_center=AutoCenter() if is_moved_and_lit else None,
+            blending=Blending(0.5, 0.5) if is_moved_and_lit else None,
         )
     finally:
         overdue.cancel()
@@ -93,6 +100,13 @@ def test_no_pair_of_faults_shows_the_room(first: str) -> None:
         assert viewer.pictures >= PICTURES, f"{first} and {second}: it did not recover"
         assert viewer.with_person > 5, f"{first} and {second}: a program that shows nobody keeps the room in, too"
         assert bool(viewer.refused) == ("sink lost" in (first, second))
+
+
+def test_no_fault_shows_the_room_beside_a_person_who_is_moved_to_the_middle_and_lit() -> None:
+    for fault in FAULTS:
+        viewer = scenario(fault, "prompt changes", is_moved_and_lit=True)
+        assert viewer.leaked_px == 0, fault
+        assert viewer.pictures >= PICTURES, f"{fault}: it did not recover"
 
 
 def test_the_bench_judges_ten_thousand_pictures() -> None:

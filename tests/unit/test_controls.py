@@ -41,6 +41,28 @@ def test_blur_goes_back_to_what_was_shown_before() -> None:
     assert controls.state.background == 1
 
 
+def test_blur_that_was_shown_first_gives_way_to_another_background() -> None:
+    controls = Controls(("blur", "b"))
+    controls.toggle_blur()
+    assert controls.state.background == 1
+    controls.toggle_blur()
+    assert controls.state.background == 0
+
+
+def test_hidden_and_added_backgrounds_do_not_take_turns_but_can_be_chosen() -> None:
+    controls = Controls(("a", "b", "blur"), hidden=1)
+    controls.add_background("c")
+    seen = []
+    for _ in range(3):
+        controls.next_background()
+        seen.append(controls.state.background)
+    assert seen == [1, 0, 1]
+    controls.toggle_blur()
+    assert controls.state.background == 2
+    controls.next_background()
+    assert controls.state.background == 0
+
+
 def test_blur_does_nothing_where_no_background_is_blurred() -> None:
     controls = Controls(("a", "b"))
     controls.toggle_blur()

@@ -107,6 +107,24 @@ def test_a_person_who_comes_near_in_steps_is_believed() -> None:
         assert gate.doubt(frame_of(share, index), person(share)) is None
 
 
+def test_a_person_close_to_the_camera_in_dim_light_is_believed() -> None:
+    """Little contrast, much noise, most of the picture."""
+    gate, rng = PlausibilityGate(), np.random.default_rng(3)
+    image = np.full((720, 1280, 3), 50, np.uint8)
+    alpha = np.zeros((720, 1280), np.float32)
+    image[80:, 120:1160], alpha[80:, 120:1160] = 75, 1
+    for index in range(5):
+        noisy = (image + rng.normal(0, 10, image.shape)).clip(0, 255).astype(np.uint8)
+        assert gate.doubt(Frame(noisy, index, index / 30, index / 30), alpha) is None
+
+
+def test_after_a_restart_no_growth_is_a_flood() -> None:
+    gate = PlausibilityGate()
+    assert gate.doubt(frame_of(0.0, 0), person(0.0)) is None
+    gate.restart()
+    assert gate.doubt(frame_of(0.6, 1), person(0.6)) is None
+
+
 def test_a_large_matte_whose_outline_follows_nothing_is_never_believed() -> None:
     gate = PlausibilityGate()
     for step in range(60):

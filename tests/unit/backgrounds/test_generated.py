@@ -99,7 +99,7 @@ def test_room_that_goes_on_changing_does_not_drop_the_plate_under_way(stage):
     stage.orders.deliver(230)
     stage.at(60)
     assert len(stage.orders.taken) == 2  # the last reason still holds
-    assert is_plain(stage.background.safe_image(SIZE), (230, 230, 230))
+    assert is_plain(stage.at(61), (230, 230, 230))
 
 
 def test_delivery_of_an_order_that_was_replaced_is_left_alone(stage):
@@ -225,3 +225,29 @@ def test_stand_in_that_shows_the_room_is_refused():
 def test_orders_are_closed_with_the_background(stage):
     stage.background.close()
     assert stage.orders.closed == 1
+
+
+def test_safe_picture_is_what_was_shown_last_with_its_brightness_and_place(stage):
+    stage.at(0)
+    stage.orders.deliver(0, image=dotted())
+    stage.at(1)
+    stage.at(2)
+    stage.watch.view = View(None, 0.5, shifted(8 / SIZE.width))
+    shown = stage.at(3)
+    assert np.array_equal(stage.background.safe_image(SIZE), shown)
+    assert stage.background.safe_image(Size(40, 30)).shape == (30, 40, 3)
+
+
+def test_a_frozen_plate_gives_way_only_when_it_may_change_again(stage):
+    stage.at(0)
+    stage.orders.deliver(200)
+    stage.at(1)
+    stage.scene = Scene("a library", 7)
+    stage.at(2)
+    stage.frozen = True
+    stage.orders.deliver(90)
+    assert is_plain(stage.at(3), (200, 200, 200))
+    assert is_plain(stage.at(4), (200, 200, 200))
+    stage.frozen = False
+    stage.at(5)
+    assert is_plain(stage.at(6), (90, 90, 90))

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from streamer import hotkeys
-from streamer.hotkeys import Bindings, Hotkeys
+from streamer.hotkeys import SAME_PRESS_S, Bindings, Hotkeys
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems have other ways")
 
 
 class Keys:
     """Global or terminal keys that the test presses."""
+
+    hides_keys = True
 
     def __init__(self, on_key: Callable[[str], None], refused: Sequence[str] = ()) -> None:
         self.press, self.refused = on_key, refused
@@ -161,3 +163,21 @@ def test_without_any_way_to_press_a_key_nothing_is_said(
         keys = opened(done, is_global=False)
     keys.close()
     assert caplog.text == ""
+
+
+@LINUX
+@pytest.mark.parametrize("hides_keys", [True, False])
+def test_a_press_that_comes_by_both_ways_counts_once_where_keys_are_not_hidden(
+    machine: Machine, done: list[str], hides_keys: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Keys, "hides_keys", hides_keys)
+    now_s = [0.0]
+    keys = Hotkeys(Bindings(["matte=f12"]), done.append, has_window=True, is_global=True, clock=lambda: now_s[0])
+    assert machine.everywhere is not None
+    machine.everywhere.press("f12")
+    keys.in_window("f12")
+    assert done == ["matte"] * (2 if hides_keys else 1)
+    now_s[0] = SAME_PRESS_S + 0.01
+    keys.in_window("f12")
+    assert len(done) == (3 if hides_keys else 2)
+    keys.close()

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from streamer.hotkeys.pynput_keys import PynputKeys
+from streamer.hotkeys.pynput_keys import FORGET_S, PynputKeys
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,18 @@ def test_it_listens_until_it_is_closed(keys: PynputKeys) -> None:
     assert Keyboard.listener.calls == ["start", "wait", "stop"]
 
 
-def test_a_missing_permission_of_macos_is_told(
-    told: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_the_permission_of_macos_there_are_no_keys(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Listener, "IS_TRUSTED", False)
-    with caplog.at_level(logging.WARNING):
+    with pytest.raises(OSError, match="Input Monitoring"):
         PynputKeys(["f12"], told.append, Keyboard)
-    assert "Input Monitoring" in caplog.text
+    assert Keyboard.listener.calls[-1] == "stop"
+
+
+def test_a_key_whose_release_was_never_heard_is_forgotten(told: list[str]) -> None:
+    now_s = [0.0]
+    PynputKeys(["ctrl+alt+n", "f12"], told.append, Keyboard, clock=lambda: now_s[0])
+    for key in (Special("ctrl"), Special("alt")):  # and then the screen is locked
+        Keyboard.listener.press(key)
+    now_s[0] = FORGET_S + 1
+    hit(Letter("n"))
+    assert told == []

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from fakes import make_frame
+from fakes import make_frame, wait
 
+from streamer.frames import Image
+from streamer.sinks.pictures import encoded
 from streamer.sinks.stills import Stills
 
 MOMENT = time.strptime("2026-01-31 23:59:58", "%Y-%m-%d %H:%M:%S")
@@ -77,3 +80,25 @@ def test_a_still_that_cannot_be_written_is_a_warning(
     assert len(caplog.records) == 1
     assert "no still: " in caplog.text
     assert str(tmp_path / "file") in caplog.text
+
+
+def test_a_wish_while_the_disk_is_busy_takes_no_later_picture(
+    tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk_is_free = threading.Event()
+
+    def slowly(path: Path, image: Image) -> bytes:
+        wait(disk_is_free)
+        return encoded(path, image)
+
+    monkeypatch.setattr("streamer.sinks.stills.encoded", slowly)
+    stills = Stills(tmp_path, asked)
+    for index in range(3):
+        asked.count = min(index + 1, 2)
+        stills.look(make_frame(index))
+    disk_is_free.set()
+    stills.close()
+    stills.look(make_frame(9))
+    stills.close()
+    assert len(list(tmp_path.iterdir())) == 1
+    assert "no still: the one before is still being saved" in caplog.text
