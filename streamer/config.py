@@ -17,7 +17,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -61,7 +60,7 @@ Time = Annotated[float, Field(ge=0), BeforeValidator(parse_time)]
 """A moment in a file, in seconds."""
 OptionalTime = Annotated[float | None, Field(ge=0), BeforeValidator(parse_time)]
 """The same, or None."""
-Texts = Annotated[tuple[Annotated[str, StringConstraints(strip_whitespace=True)], ...], BeforeValidator(as_list)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 """One or several texts."""
 Keys = Annotated[tuple[str, ...], BeforeValidator(as_bindings)]
 """Bindings of keys, ``action=key`` each."""
@@ -270,6 +269,14 @@ class StreamConfig(BaseModel):
             raise ValueError(f"crop {value}: LEFT,TOP,RIGHT,BOTTOM must leave at least {LEAST_LEFT_PERCENT} percent")
         return value
 
+    @field_validator("prompt")
+    @classmethod
+    def _prompts_have_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        prompts = tuple(text.strip() for text in value)  # a block of YAML ends with a line end
+        if not all(prompts):
+            raise ValueError("prompt: it must say what to paint, such as 'a sunlit library'")
+        return prompts
+
     @field_validator("plate_size")
     @classmethod
     def _plate_in_steps(cls, value: str | None) -> str | None:
@@ -294,8 +301,6 @@ class StreamConfig(BaseModel):
             )
         if self.prompt and self.cues is not None:
             raise ValueError("prompt and cues exclude each other: the cue file holds the prompts")
-        if any(not text.strip() for text in self.prompt):
-            raise ValueError("prompt: it must say what to paint, such as 'a sunlit library'")
         return self
 
     @property
