@@ -89,7 +89,9 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         is_painted = config.is_painted and config.write == "composite"
         specs = _background_specs(config, is_live=source.info.is_live)
         names = (PAINTED, *specs) if is_painted else specs
-        hidden = len(specs) - len(config.background)
+        # Whoever names nothing but prompts has not asked for the blurred room, which is the default.
+        in_turn = () if is_painted and config.background == ("blur",) else config.background
+        hidden = len(specs) - len(in_turn)
         stats, controls = Stats(), Controls(names, config.prompt if is_painted else (), hidden=hidden)
         behind = [stack.enter_context(closing(_open_background(spec, source))) for spec in specs]
         segmenter = stack.enter_context(closing(networks.open_matte(config, stats)))
