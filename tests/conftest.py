@@ -1,4 +1,4 @@
-"""Guards around every test: no thread left over, no ERROR logged unawares, random numbers restored, no network."""
+"""Guards around every test: no thread left, no ERROR logged unawares, logging and random numbers as before, no network."""
 
 from __future__ import annotations
 
@@ -65,6 +65,16 @@ def no_error_logged(request: pytest.FixtureRequest) -> Iterator[None]:
         assert errors.lines, "the test is marked expects_error_log, but nothing was logged at ERROR"
     else:
         assert not errors.lines, f"logged at ERROR: {errors.lines}"
+
+
+@pytest.fixture(autouse=True)
+def logging_restored() -> Iterator[None]:
+    """The command line sets up the program's logger; the next test shall find it as it was."""
+    logger = logging.getLogger("streamer")
+    level, handlers = logger.level, list(logger.handlers)
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
 @pytest.fixture(autouse=True)

@@ -193,8 +193,8 @@ class Life:
             return WindowSink()
         return VirtualCameraSink(info.size, info.fps, open_camera=lambda *_: LoopbackFile(self.device))
 
-    def _noted_controls(self, *arguments: Any) -> Controls:
-        self._controls.append(Controls(*arguments))
+    def _noted_controls(self, *arguments: Any, **options: Any) -> Controls:
+        self._controls.append(Controls(*arguments, **options))
         return self._controls[-1]
 
 
