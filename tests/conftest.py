@@ -1,4 +1,4 @@
-"""Guards around every test: no thread left, no ERROR logged unawares, logging and random numbers as before, no network."""
+"""Guards around every test: no thread left, no ERROR logged unawares, logging and random numbers as before, offline."""
 
 from __future__ import annotations
 
