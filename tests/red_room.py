@@ -55,6 +55,8 @@ class Script(Protocol):
     """Now."""
     calm: threading.Event
     """Set while no fault is in force: what hangs waits for it."""
+    ready: threading.Event
+    """Set once the network is loaded: the first matte waits for it."""
 
     def advance(self, index: int) -> tuple[frozenset[str], frozenset[str]]:
         """The faults that begin and those that end before the frame of that index is taken."""
@@ -155,6 +157,7 @@ class FaultySegmenter:
 
     def segment(self, image: Image) -> Alpha:
         self._work(image)
+        self._script.ready.wait(self._longest_hang_s)
         active, true = self._script.active, true_alpha(image)
         last, self._last = self._last, true
         if "raises" in active:

@@ -41,6 +41,8 @@ class FaultNowAndThen:
         self.active: frozenset[str] = frozenset()
         self.calm = threading.Event()
         self.calm.set()
+        self.ready = threading.Event()
+        self.ready.set()
         self.played: dict[str, int] = dict.fromkeys(FAULTS, 0)
         self._random = random.Random(seed)
         self._begun_at_s = time.monotonic()

@@ -37,6 +37,7 @@ class TwoFaults:
         self._faults = (first, second)
         self.active: frozenset[str] = frozenset()
         self.calm = threading.Event()
+        self.ready = threading.Event()
 
     def advance(self, index: int) -> tuple[frozenset[str], frozenset[str]]:
         before = self.active
@@ -48,9 +49,14 @@ class TwoFaults:
 
 
 def scenario(
-    first: str, second: str, renderer_type: type[Renderer] = Renderer, *, is_moved_and_lit: bool = False
+    first: str,
+    second: str,
+    renderer_type: type[Renderer] = Renderer,
+    *,
+    is_moved_and_lit: bool = False,
+    shown_before_ready: int = 0,
 ) -> Viewer:
-    """The pair of faults in the whole live engine."""
+    """The pair of faults in the whole live engine, whose network is ready after so many pictures."""
     script, shown = TwoFaults(first, second), threading.Event()
     controls = Controls(("painted", "still"), PROMPTS)
     if "background fails" in (first, second):
@@ -62,6 +68,8 @@ def scenario(
         seen_again = seen_again + 1 if has_person and script.calm.is_set() else 0
         if viewer.pictures >= PICTURES and seen_again > 3:
             controls.request_stop()
+        if viewer.pictures >= shown_before_ready:
+            script.ready.set()
         shown.set()
 
     def wait(index: int) -> None:
@@ -70,6 +78,8 @@ def scenario(
 
     # Who is moved has edges between pixels, and in them a little of the room that was beside them.
     viewer = Viewer(script, judge, slow_s=2 * PACE_S, most_red=2 * RED if is_moved_and_lit else RED)
+    if not shown_before_ready:
+        script.ready.set()
     overdue = threading.Timer(WAIT_S, controls.request_stop)
     overdue.start()
     try:
@@ -105,6 +115,13 @@ def test_no_pair_of_faults_shows_the_room(first: str) -> None:
 def test_no_fault_shows_the_room_beside_a_person_who_is_moved_to_the_middle_and_lit() -> None:
     for fault in FAULTS:
         viewer = scenario(fault, "prompt changes", is_moved_and_lit=True)
+        assert viewer.leaked_px == 0, fault
+        assert viewer.pictures >= PICTURES, f"{fault}: it did not recover"
+
+
+def test_no_fault_shows_the_room_when_the_camera_runs_before_the_network_is_ready() -> None:
+    for fault in FAULTS:
+        viewer = scenario(fault, "prompt changes", shown_before_ready=4)
         assert viewer.leaked_px == 0, fault
         assert viewer.pictures >= PICTURES, f"{fault}: it did not recover"
 
