@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 LOOK_UP_S = 0.5
 """How often to look whether the terminal is still, or again, the program's own."""
 FAILURES = 3
-"""So many failed reads in a row mean that the terminal is gone; one alone comes of being in the background."""
+"""So many failed or empty reads in a row mean that the terminal is gone; one alone comes of being in the background."""
 SEQUENCES = {
     **dict(zip((b"\x1bOP", b"\x1bOQ", b"\x1bOR", b"\x1bOS"), ("f1", "f2", "f3", "f4"), strict=True)),
     **{b"\x1b[%d~" % code: f"f{n}" for n, code in enumerate((15, 17, 18, 19, 20, 21, 23, 24), start=5)},
@@ -145,11 +145,11 @@ class PosixKeys:
                     typed = os.read(self._terminal, 64)
                 except OSError as error:
                     logger.debug("the terminal could not be read: %s", error)
+                    typed = b""
+                if not typed:  # it hung up, or its modes changed under the reading: the next looks will tell
                     failures += 1
                     wake.select(LOOK_UP_S)
                     continue
-                if not typed:
-                    return
                 failures = 0
                 for key in keys_in(typed):
                     self._on_key(key)
