@@ -1,4 +1,4 @@
-"""Labels for pictures that nobody labelled, from two mattes that agree; and rooms that turn out not to be empty.
+"""Labels for pictures that nobody labelled, from two mattes that agree; masks and empty rooms that they contradict.
 
 Where the two mattes differ, or where either is unsure, nothing is claimed: those pixels go into ``ignore/`` and
 training leaves them out. Edges are therefore learnt from hand-made masks alone. Look at a sample before
@@ -6,6 +6,7 @@ training on the result::
 
     python models/peers/mediapipe_matte.py IMAGES MATTES          # with the peer's interpreter
     python -m models.pseudo_label IMAGES MATTES OUT               # -> OUT/image, OUT/mask, OUT/ignore
+    python -m models.pseudo_label --masks MASKS IMAGES MATTES OUT # the hand-made masks, but where both contradict
     python -m models.pseudo_label --occupied ROOMS MATTES         # prints the rooms in which somebody stands
 """
 
@@ -24,6 +25,8 @@ MOST_DISPUTED = 0.08
 """A picture is left out if more than this share of it (and a third of the person) is disputed."""
 LEAST_PERSON = 0.04
 """Nor is it used if less than this share is person: both mattes miss a small figure and would agree on nobody."""
+MOST_CONTRADICTED = 0.3
+"""A hand-made mask is left out if both mattes contradict it on more than this share of the person."""
 
 
 def agree(first: Picture, second: Picture) -> tuple[Picture, Picture]:
@@ -32,6 +35,45 @@ def agree(first: Picture, second: Picture) -> tuple[Picture, Picture]:
     disputed = (np.abs(first.astype(np.float32) - second) > 60) | ((mean > 30) & (mean < 225))
     ignore = cv2.dilate(disputed.astype(np.uint8) * 255, np.ones((5, 5), np.uint8)).astype(np.uint8)
     return np.where(mean > 127, 255, 0).astype(np.uint8), ignore
+
+
+def contradicted(mask: Picture, first: Picture, second: Picture) -> Picture:
+    """Where both mattes contradict a hand-made mask, 255; all are uint8 ``(h, w)``.
+
+    These are bystanders that were labelled background, and bags and things held that only the mask takes for person.
+    An edge is left to the mask: what is closer to it than 2 % of the picture's longer side is not doubted.
+    """
+    both_person = (first > 127) & (second > 127) & (mask < 30)
+    both_room = (first < 127) & (second < 127) & (mask > 225)
+    reach = max(3, round(0.02 * max(mask.shape)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    far_out = cv2.dilate(mask, kernel) < 30
+    far_in = cv2.erode(mask, kernel) > 225
+    doubt = ((both_person & far_out) | (both_room & far_in)).astype(np.uint8) * 255
+    return cv2.dilate(doubt, kernel).astype(np.uint8)
+
+
+def check_masks(images: Path, masks: Path, mattes: Path, out: Path) -> tuple[int, int]:
+    """Copy every labelled picture with what is to be ignored; returns how many were kept and how many left out."""
+    for name in ("image", "mask", "ignore"):
+        (out / name).mkdir(parents=True, exist_ok=True)
+    kept = left_out = 0
+    for path in pictures_in(images):
+        name = f"{path.stem}.png"
+        mask = read_grey(masks / name)
+        shape = (mask.shape[1], mask.shape[0])
+        first, second = (
+            cv2.resize(read_grey(mattes / model / name), shape).astype(np.uint8) for model in ("general", "landscape")
+        )
+        ignore = contradicted(mask, first, second)
+        if (ignore > 0)[mask > 127].sum() > MOST_CONTRADICTED * max(1, (mask > 127).sum()):
+            left_out += 1
+            continue
+        shutil.copyfile(path, out / "image" / path.name)
+        shutil.copyfile(masks / name, out / "mask" / name)
+        cv2.imwrite(str(out / "ignore" / name), ignore)
+        kept += 1
+    return kept, left_out
 
 
 def label_folder(images: Path, mattes: Path, out: Path) -> tuple[int, int]:
@@ -71,12 +113,17 @@ def main() -> None:
     parser.add_argument("mattes", type=Path)
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("--occupied", action="store_true")
+    parser.add_argument("--masks", type=Path, help="hand-made masks of the pictures, to be checked")
     args = parser.parse_args()
     if args.occupied:
         print("\n".join(occupied(args.images, args.mattes)))
         return
     if args.out is None:
         parser.error("OUT is missing: where do image/, mask/ and ignore/ go?")
+    if args.masks:
+        kept, left_out = check_masks(args.images, args.masks, args.mattes, args.out)
+        print(f"{kept} pictures kept, {left_out} left out (both mattes contradict the mask)")
+        return
     kept, left_out = label_folder(args.images, args.mattes, args.out)
     print(f"{kept} pictures labelled, {left_out} left out (the mattes disagree)")
 

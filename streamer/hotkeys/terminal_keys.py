@@ -76,6 +76,7 @@ class PosixKeys:
         self._before = termios.tcgetattr(terminal)
         self._modes = threading.Lock()  # held while the program is stopped; the main thread takes it for that alone
         self._wake_reader, self._wake_writer = os.pipe()
+        self._typed = _open_without_waiting(terminal)
         self._takes_suspend = (
             threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
         )
@@ -93,6 +94,7 @@ class PosixKeys:
         self._thread.join()
         os.close(self._wake_writer)
         os.close(self._wake_reader)
+        os.close(self._typed)
         self._wake_writer = -1
         if self._takes_suspend:
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
@@ -133,16 +135,18 @@ class PosixKeys:
         with selectors.DefaultSelector() as wake, selectors.DefaultSelector() as any_of_both:
             wake.register(self._wake_reader, selectors.EVENT_READ)
             any_of_both.register(self._wake_reader, selectors.EVENT_READ)
-            any_of_both.register(self._terminal, selectors.EVENT_READ)
+            any_of_both.register(self._typed, selectors.EVENT_READ)
             while failures < FAILURES:
                 has_terminal = self._has_terminal()
                 ready = [key.fd for key, _ in (any_of_both if has_terminal else wake).select(LOOK_UP_S)]
                 if self._wake_reader in ready:
                     return
-                if self._terminal not in ready:
+                if self._typed not in ready:
                     continue
                 try:
-                    typed = os.read(self._terminal, 64)
+                    typed = os.read(self._typed, 64)
+                except BlockingIOError:  # the shell was quicker
+                    continue
                 except OSError as error:
                     logger.debug("the terminal could not be read: %s", error)
                     typed = b""
@@ -218,6 +222,19 @@ def _sequence_length(typed: bytes) -> int:
 
 def _name(letter: str) -> str | None:
     return NAMES.get(letter) or (letter.lower() if letter.isascii() and letter.isalnum() else None)
+
+
+def _open_without_waiting(terminal: int) -> int:
+    """The terminal once more, for reading that never waits, which the shell's own descriptor must not be set to.
+
+    A line that the shell takes first, and then brings the program to the foreground, would else leave the reading
+    waiting for another whole line.
+    """
+    flags = os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK
+    try:
+        return os.open(os.ttyname(terminal), flags)
+    except OSError:  # its name lies outside of a container
+        return os.open("/dev/tty", flags)
 
 
 def _is_in_foreground(terminal: int) -> bool:

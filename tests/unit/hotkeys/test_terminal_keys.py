@@ -49,11 +49,11 @@ def take_terminal() -> None:
 
 
 @contextmanager
-def reader_in_a_terminal() -> Iterator[tuple[subprocess.Popen[str], int, int]]:
+def reader_in_a_terminal(script: str = READER) -> Iterator[tuple[subprocess.Popen[str], int, int]]:
     """The process, the side of the terminal where one types, and the side of the program."""
     typing, program = os.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", READER],
+        [sys.executable, "-c", script],
         stdin=program,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -127,6 +127,25 @@ def test_ctrl_z_gives_the_terminal_back_and_going_on_takes_it_again(tmp_path: Pa
         tmux.wait_for("key q")
         tmux.type("echo modes again $(sh modes.sh)")
         tmux.wait_for("modes again 0")
+
+
+WITHOUT_WAITING = """
+import os
+from streamer.hotkeys.terminal_keys import _open_without_waiting
+
+typed = _open_without_waiting(0)
+try:
+    os.read(typed, 64)
+except BlockingIOError:
+    print("not waited", os.get_blocking(0), flush=True)
+"""
+
+
+@POSIX
+def test_reading_never_waits_for_a_line_that_the_shell_took_and_the_shell_still_does() -> None:
+    with reader_in_a_terminal(WITHOUT_WAITING) as (process, _, program):
+        assert line(process) == "not waited True"
+        assert termios.tcgetattr(program)[3] & termios.ICANON
 
 
 @POSIX
