@@ -6,6 +6,15 @@ BT601 = 5
 SMPTE240M = 7
 BT2020 = 9
 
+LUMA_SHARES = {
+    BT709: (0.2126, 0.0722),
+    FCC: (0.3, 0.11),
+    BT601: (0.299, 0.114),
+    SMPTE240M: (0.212, 0.087),
+    BT2020: (0.2627, 0.0593),
+}
+"""Of red and blue in the luma of each matrix (ITU-T H.273, table 4)."""
+
 _BY_TAG = {1: BT709, 4: FCC, 5: BT601, 6: BT601, 7: SMPTE240M, 9: BT2020, 10: BT2020}
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.frames import Alpha, Image, Size
-from streamer.scaling import shrink
+from streamer.frames import Alpha, Image, Planes, Size
+from streamer.yuv import convert_blocks
 
 _Levels: TypeAlias = NDArray[np.uint8]
 _Colours: TypeAlias = NDArray[np.float32]
@@ -77,11 +79,11 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
         RGB uint8 ``(h, w, 3)``, equal to ``image`` where the alpha is 0 and further than ``rim_px`` inside the person;
         ``image`` itself when the alpha is nowhere in between.
     """
-    where, colours = _cleaned_edge(image, _levels(alpha))
-    if where.size == 0:
+    edge = _cleaned_edge(image, _levels(alpha))
+    if edge is None or edge.where.size == 0:
         return image
     estimated = image.copy()
-    estimated.reshape(-1, 3)[where] = np.rint(colours)
+    estimated.reshape(-1, 3)[edge.where] = np.rint(edge.colours)
     return estimated
 
 
@@ -98,41 +100,106 @@ def replace_background(image: Image, alpha: Alpha, background: Image) -> Image:
     Returns:
         RGB uint8 ``(h, w, 3)``: exactly the background at alpha 0.
     """
-    levels = _levels(alpha)
-    where, colours = _cleaned_edge(image, levels)
-    result = background.copy()
-    cv2.copyTo(image, (levels == 255).view(np.uint8), result)
-    behind = _at(background, where).astype(np.float32)
-    colours -= behind
-    colours *= np.take(levels, where)[:, None] * np.float32(1 / 255)
-    colours += behind
-    result.reshape(-1, 3)[where] = np.rint(colours, out=colours)
-    return result
+    return _replace(image, alpha, background)[0]
 
 
-def _cleaned_edge(image: Image, levels: _Levels) -> tuple[NDArray[np.intp], _Colours]:
-    """The pixels that may be mixed with the room, as flat indices ``(n,)``, and the person's colours there, ``(n, 3)``.
+def replace_background_in_planes(
+    own: Planes, image: Image, alpha: Alpha, background: Image, plate: Planes
+) -> tuple[Image, Planes]:
+    """``replace_background``, and its result as YUV, of which only the edge is converted.
 
-    All that is neither the room (level 0) nor deep inside the person is among them.
+    Deep inside the person stand the decoder's own pixels, and around them the plate's.
+
+    Args:
+        own: ``image`` as it was decoded.
+        image: RGB uint8 ``(h, w, 3)``.
+        alpha: float32 ``(h, w)`` in [0, 1], the matte of this very picture; used in 255 steps.
+        background: RGB uint8 ``(h, w, 3)``.
+        plate: ``background`` with the matrix and range of ``own``, see ``to_planes``.
     """
+    result, edge = _replace(image, alpha, background)
+    planes = Planes(plate.y.copy(), plate.u.copy(), plate.v.copy(), own.matrix, own.full_range)
+    if edge is not None:
+        core = edge.core
+        rows, columns = edge.box
+        half = np.s_[rows.start // 2 : rows.stop // 2, columns.start // 2 : columns.stop // 2]
+        cv2.copyTo(own.y[edge.box], core, planes.y[edge.box])
+        # Where a block of four is not of one kind, one of its pixels belongs to the edge, and the block is converted.
+        cv2.copyTo(own.u[half], core[::2, ::2], planes.u[half])
+        cv2.copyTo(own.v[half], core[::2, ::2], planes.v[half])
+        convert_blocks(result, edge.where, planes)
+    return result, planes
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """Where person and room may be mixed, and the person's own colours there."""
+
+    box: tuple[slice, slice]
+    """Rows and columns that hold the person and what the edge is told by, on even bounds where the picture's are."""
+    core: _Levels
+    """1 within the box where it is deep inside the person, 0 elsewhere."""
+    where: NDArray[np.intp]
+    """Flat indices ``(n,)`` into the picture of all that is neither the room (level 0) nor deep inside the person."""
+    colours: _Colours
+    """RGB ``(n, 3)``."""
+
+
+def _replace(image: Image, alpha: Alpha, background: Image) -> tuple[Image, _Edge | None]:
+    levels = _levels(alpha)
+    edge = _cleaned_edge(image, levels)
+    result = background.copy()
+    if edge is None:
+        return result, None
+    cv2.copyTo(image[edge.box], edge.core, result[edge.box])
+    behind = _at(background, edge.where).astype(np.float32)
+    colours = edge.colours - behind
+    colours *= np.take(levels, edge.where)[:, None] * np.float32(1 / 255)
+    colours += behind
+    result.reshape(-1, 3)[edge.where] = np.rint(colours, out=colours)
+    return result, edge
+
+
+def _cleaned_edge(image: Image, levels: _Levels) -> _Edge | None:
+    """The edge, the old room's colours taken out of it; None if there is nobody."""
     height, width = levels.shape
+    scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
+    reach_px = math.ceil(REACH_PX / scale)
+    left, top, box_w, box_h = cv2.boundingRect(levels)
+    if box_w == 0:
+        return None
+    rows, columns = _even_span(top, top + box_h, reach_px, height), _even_span(left, left + box_w, reach_px, width)
+    box = (rows, columns)
+    levels = levels[box]
     side = 2 * rim_px(Size(width, height)) + 1
     inside = cv2.erode(levels, np.ones((side, side), np.uint8))
-    where = np.flatnonzero((inside < 255) & (levels > 0))
+    is_core = inside == 255
+    where = np.flatnonzero((levels > 0) & ~is_core)
+    box_h, box_w = levels.shape
+    across, down = where % box_w, where // box_w
+    where = (down + rows.start) * width + (across + columns.start)
     if where.size == 0:
-        return where, np.empty((0, 3), np.float32)
-    scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
-    size = Size(max(1, round(width * scale)), max(1, round(height * scale)))
-    rows, columns = np.divmod(where, width)
-    rows, columns = rows * size.height // height, columns * size.width // width
-    top, left = max(0, int(rows[0]) - REACH_PX), max(0, int(columns.min()) - REACH_PX)
-    near = np.s_[top : int(rows[-1]) + REACH_PX + 1, left : int(columns.max()) + REACH_PX + 1]
-    small = cv2.cvtColor(shrink(image, size)[near].astype(np.float32), cv2.COLOR_RGB2RGBA)
-    person = _carry(small, shrink(inside, size)[near])
-    room = _carry(small, 255 - cv2.dilate(shrink(levels, size), np.ones((3, 3), np.uint8))[near])
-    spots = (rows - top) * small.shape[1] + (columns - left)
+        return _Edge(box, is_core.view(np.uint8), where, np.empty((0, 3), np.float32))
+    size = Size(max(1, round(box_w * scale)), max(1, round(box_h * scale)))
+    small = cv2.cvtColor(_sampled(image[box], size).astype(np.float32), cv2.COLOR_RGB2RGBA)
+    person = _carry(small, _sampled(inside, size))
+    room = _carry(small, 255 - cv2.dilate(_sampled(levels, size), np.ones((3, 3), np.uint8)))
+    spots = (down * size.height // box_h) * size.width + across * size.width // box_w
     own = _at(image, where).astype(np.float32)
-    return where, _without_room(own, _at(person, spots), _at(room, spots))
+    return _Edge(box, is_core.view(np.uint8), where, _without_room(own, _at(person, spots), _at(room, spots)))
+
+
+def _sampled(image: _Levels, size: Size) -> _Levels:
+    """The picture or levels at a smaller size, each pixel the mean of four samples: what follows averages many more."""
+    twice = (2 * size.width, 2 * size.height)
+    if image.shape[1] > twice[0] and image.shape[0] > twice[1]:
+        image = cv2.resize(image, twice, interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+
+
+def _even_span(start: int, stop: int, margin: int, end: int) -> slice:
+    """From start to stop with a margin, within 0 to ``end``, on even bounds; an odd ``end`` may be one."""
+    return slice(max(0, start - margin) // 2 * 2, min(end, (stop + margin + 1) // 2 * 2))
 
 
 def _at(image: NDArray[Value], where: NDArray[np.intp]) -> NDArray[Value]:

@@ -48,6 +48,22 @@ class Area(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Planes:
+    """A picture as decoders give and encoders take it: YUV 4:2:0, 8 bits, even width and height."""
+
+    y: NDArray[np.uint8]
+    """Luma ``(h, w)``."""
+    u: NDArray[np.uint8]
+    """Blue difference ``(h / 2, w / 2)``."""
+    v: NDArray[np.uint8]
+    """Red difference ``(h / 2, w / 2)``."""
+    matrix: int
+    """One of ``streamer.color_matrix``."""
+    full_range: bool
+    """Whether luma uses 0 to 255 instead of 16 to 235."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One picture with its time. What a source yields and, composited, what a sink takes."""
 
@@ -61,15 +77,17 @@ class Frame:
     """``time.monotonic()`` when the frame left the device or decoder; latency counts from here."""
     scene: int = 0
     """Another number than the frame before: nothing of earlier frames holds any more, the camera was opened again."""
+    planes: Planes | None = None
+    """The same picture as YUV, where it came or was composed as such: what can use it is spared a conversion."""
 
     @property
     def size(self) -> Size:
         """Width and height of the picture."""
         return Size(self.image.shape[1], self.image.shape[0])
 
-    def with_image(self, image: Image) -> Frame:
+    def with_image(self, image: Image, planes: Planes | None = None) -> Frame:
         """The same moment with other pixels."""
-        return Frame(image, self.index, self.pts_s, self.captured_at_s, self.scene)
+        return Frame(image, self.index, self.pts_s, self.captured_at_s, self.scene, planes)
 
     def __repr__(self) -> str:
         return f"Frame(index={self.index}, size={self.size}, pts_s={self.pts_s:.6f})"

@@ -16,13 +16,14 @@ import numpy as np
 
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
-from streamer.compositing import estimate_foreground, replace_background, with_alpha
+from streamer.compositing import estimate_foreground, replace_background, replace_background_in_planes, with_alpha
 from streamer.controls import Controls
 from streamer.errors import GenerationError, SegmentationError, StreamerError
-from streamer.frames import Alpha, Area, Frame, Image, Size
+from streamer.frames import Alpha, Area, Frame, Image, Planes, Size
 from streamer.interfaces import Background, Segmenter
 from streamer.plausibility import PlausibilityGate
 from streamer.stats import Stats
+from streamer.yuv import to_planes
 
 Write: TypeAlias = Literal["composite", "alpha", "foreground"]
 """What is written: the person over the background, the matte alone, or the person with straight alpha."""
@@ -94,6 +95,7 @@ class Renderer:
         self._must_reset = False
         self._is_transparent = False
         self._last_backgrounds: dict[int, Image] = {}
+        self._plate = _PlatePlanes()
         self._complaints: set[str] = set()
 
     def add_background(self, background: Background) -> None:
@@ -139,7 +141,7 @@ class Renderer:
         if alpha is None or state.paused or state.panic:
             return frame.with_image(self.safe_image(frame.size))
         if self._write == "composite" and state.view == "composite":
-            return frame.with_image(self._composite(frame, alpha, state.background))
+            return self._composite(frame, alpha, state.background)
         with self._stats.time("composite"):
             if self._write == "foreground":
                 return frame.with_image(_cut_out(frame.image, alpha))
@@ -216,7 +218,7 @@ class Renderer:
                 f"{self._failures_in_a_row} frames in a row could not be matted; the last one: {_cause(error)}"
             ) from error
 
-    def _composite(self, frame: Frame, alpha: Alpha, index: int) -> Image:
+    def _composite(self, frame: Frame, alpha: Alpha, index: int) -> Frame:
         shows_room = self._backgrounds[index].shows_room
         image, alpha_behind = frame.image, alpha
         if self._auto_center is not None:
@@ -230,10 +232,14 @@ class Renderer:
         self._is_transparent = background is None
         with self._stats.time("composite"):
             if background is None:
-                return _cut_out(image, alpha)
+                return frame.with_image(_cut_out(image, alpha))
             if self._blending is not None and not shows_room:  # the room lights the person already
                 image = self._blending.blend(image, alpha, background, frame.pts_s)
-            return replace_background(image, alpha, background)
+            own = frame.planes if image is frame.image else None
+            plate = self._plate.planes(background, own) if own is not None else None
+            if own is None or plate is None:
+                return frame.with_image(replace_background(image, alpha, background))
+            return frame.with_image(*replace_background_in_planes(own, image, alpha, background, plate))
 
     def _background_image(self, frame: Frame, alpha: Alpha, index: int) -> Image | None:
         try:
@@ -261,6 +267,24 @@ class Renderer:
         if subject not in self._complaints:
             self._complaints.add(subject)
             logger.warning(message)
+
+
+class _PlatePlanes:
+    """The background as YUV, if it is the same picture as for the frame before: then converting it once pays."""
+
+    def __init__(self) -> None:
+        self._image: Image | None = None
+        self._planes: Planes | None = None
+
+    def planes(self, background: Image, like: Planes) -> Planes | None:
+        """``background`` with the matrix and range of ``like``; None when it is another one than before."""
+        if background is not self._image:
+            self._image, self._planes = background, None
+            return None
+        planes = self._planes
+        if planes is None or (planes.matrix, planes.full_range) != (like.matrix, like.full_range):
+            planes = self._planes = to_planes(background, like.matrix, full_range=like.full_range)
+        return planes
 
 
 def _usable(alpha: Alpha, size: Size) -> Alpha:

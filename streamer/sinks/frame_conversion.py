@@ -6,7 +6,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from streamer.frames import Image, Size
+from streamer.frames import Image, Planes, Size
 
 
 class FrameConverter:
@@ -27,8 +27,15 @@ class FrameConverter:
         self._range = ColorRange.JPEG if full_range or is_rgb else ColorRange.MPEG
         self._reformatter = VideoReformatter()
 
-    def convert(self, image: Image) -> VideoFrame:
-        """The picture in the encoder's format; the array may be reused afterwards."""
+    def convert(self, image: Image, planes: Planes | None = None) -> VideoFrame:
+        """The picture in the encoder's format; the arrays may be reused afterwards.
+
+        Args:
+            image: the picture.
+            planes: the same as YUV, which is taken instead if the encoder's format is just that.
+        """
+        if planes is not None and self._is_made_of(planes):
+            return self._copied(planes)
         source = "gray" if image.ndim == 2 else {3: "rgb24", 4: "rgba"}[image.shape[2]]
         frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(self._padded(image)), source)
         return self._reformatter.reformat(
@@ -41,6 +48,23 @@ class FrameConverter:
             interpolation=Interpolation.AREA,
             threads=1,  # more only wait for each other: the other cores have the matte and the encoder to do
         )
+
+    def _is_made_of(self, planes: Planes) -> bool:
+        return (
+            self._pixel_format == "yuv420p"
+            and planes.y.shape == (self._size.height, self._size.width)
+            and planes.matrix == self._matrix
+            and planes.full_range == (self._range == ColorRange.JPEG)
+        )
+
+    def _copied(self, planes: Planes) -> VideoFrame:
+        frame = VideoFrame(self._size.width, self._size.height, self._pixel_format)
+        for plane, samples in zip(frame.planes, (planes.y, planes.u, planes.v), strict=True):
+            target = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+            target[:, : plane.width] = samples
+        frame.colorspace = self._matrix
+        frame.color_range = self._range
+        return frame
 
     def _padded(self, image: Image) -> Image:
         right, below = self._size.width - image.shape[1], self._size.height - image.shape[0]

@@ -199,7 +199,7 @@ class VideoFileSink:
         if self._last is not None and tick <= self._last:
             tick = self._last + 1
         self._last = tick
-        picture = self._converter.convert(self._checked(frame.image))
+        picture = self._converter.convert(self._checked(frame.image), frame.planes)
         picture.time_base = self._time_base
         picture.pts = tick - self._offset
         picture.duration = self._frame_ticks()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
@@ -20,7 +21,7 @@ from av.video.stream import VideoStream
 
 from streamer.color_matrix import effective_matrix
 from streamer.errors import ConfigError, SourceError
-from streamer.frames import Frame, Image, Size
+from streamer.frames import Frame, Image, Planes, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
 from streamer.priorities import yielding_threads
 from streamer.sources.orientation import Orientation
@@ -102,7 +103,8 @@ class VideoFileSource:
         while (decoded := self._next_picture()) is not None:
             ticks, picture = decoded
             image = self._orientation.upright(self._rgb(picture))
-            yield Frame(image, index, float(ticks * self._time_base), time.monotonic())
+            time_s = float(ticks * self._time_base)
+            yield Frame(image, index, time_s, time.monotonic(), planes=self._planes(picture))
             index += 1
 
     def close(self) -> None:
@@ -233,6 +235,20 @@ class VideoFileSource:
             threads=1,  # more only wait for each other: the other cores have the matte and the encoder to do
         )
         return cast(Image, rgb.to_ndarray())
+
+    def _planes(self, picture: VideoFrame) -> Planes | None:
+        """The picture as it was decoded, without a copy; None if it is not what ``Planes`` holds, or not upright."""
+        size = Size(picture.width, picture.height)
+        is_even = size.width % 2 == 0 and size.height % 2 == 0
+        if picture.format.name not in ("yuv420p", "yuvj420p") or not is_even or size != self._coded_size:
+            return None
+        if self._orientation != Orientation():
+            return None
+        y, u, v = (
+            np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+            for plane in picture.planes
+        )
+        return Planes(y, u, v, effective_matrix(picture.colorspace, picture.height), _is_full_range(picture))
 
     def _nothing_to_show(self, start_s: float) -> str:
         if start_s > 0 and not self._bad:

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from fakes import SIZE, ScriptedBackground, ScriptedSegmenter, left_half, make_frame
 
+from streamer.color_matrix import BT709
 from streamer.compositing import over
 from streamer.controls import Controls
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Frame, Image, Size
 from streamer.rendering import LAST_RESORT_GREY, Renderer, Write
 from streamer.stats import Stats
+from streamer.yuv import to_planes
 
 HALF = SIZE.width // 2
 
@@ -302,3 +304,36 @@ def test_after_a_new_scene_the_segmenter_has_forgotten_and_a_matte_that_is_late_
     assert segmenter.resets == 1
     assert np.array_equal(segmenter.calls[1], segmenter.calls[2])
     assert np.array_equal(rendered[:, :4], first.image[:, :4])
+
+
+class StillPicture(ScriptedBackground):
+    """The same array for every frame."""
+
+    def image_for(self, frame: Frame, alpha: Alpha) -> Image | None:
+        return self.given[0] if self.given else super().image_for(frame, alpha)
+
+
+def with_planes(index: int) -> Frame:
+    frame = make_frame(index)
+    return frame.with_image(frame.image, to_planes(frame.image, BT709, full_range=False))
+
+
+def test_what_was_decoded_as_yuv_is_composed_as_yuv_over_a_background_that_stays() -> None:
+    renderer = make_renderer(ScriptedSegmenter(), StillPicture())
+    rendered = [renderer.render(with_planes(index)) for index in range(3)]
+    assert rendered[0].planes is None  # nobody knows yet that it stays
+    for frame, result in zip(map(with_planes, (1, 2)), rendered[1:], strict=True):
+        assert frame.planes is not None
+        assert result.planes is not None
+        assert np.array_equal(result.planes.y[:, : HALF - 4], frame.planes.y[:, : HALF - 4])
+        again = to_planes(result.image, BT709, full_range=False)
+        assert np.abs(result.planes.y.astype(int) - again.y).max() <= 1
+
+
+def test_over_a_background_that_changes_and_without_a_matte_nothing_is_composed_as_yuv() -> None:
+    renderer = make_renderer(ScriptedSegmenter(), ScriptedBackground())
+    assert [renderer.render(with_planes(index)).planes for index in range(3)] == [None] * 3
+    failing = make_renderer(ScriptedSegmenter({2: ValueError("no matte")}), StillPicture())
+    rendered = [failing.render(with_planes(index)) for index in range(3)]
+    assert rendered[1].planes is not None
+    assert rendered[2].planes is None

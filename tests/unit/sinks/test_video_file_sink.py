@@ -16,6 +16,7 @@ from streamer.frames import Frame, Image, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
 from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.sinks.video_file import VideoFileSink
+from streamer.yuv import to_planes
 
 PLAIN = Encoding()
 INFO = SourceInfo("test", Size(160, 96), Fraction(25), is_live=False)
@@ -444,3 +445,19 @@ def test_an_input_that_vanished_is_named(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"in\.mp4"):
         sink.write(numbered(0))
     assert names(tmp_path) == []
+
+
+def test_planes_are_written_as_they_are_if_they_fit_and_else_the_picture(tmp_path: Path) -> None:
+    grey, red = np.full((96, 160, 3), 128, np.uint8), np.zeros((96, 160, 3), np.uint8)
+    red[..., 0] = 255
+    info = info_of(tmp_path / "in.mp4", color=ColorTags(1, 1, 1, False))
+    media.constant(tmp_path / "in.mp4")
+    written = {}
+    for name, matrix, full_range in (("fits", 1, False), ("another matrix", 5, False), ("another range", 1, True)):
+        sink = VideoFileSink(tmp_path / f"{name}.mkv", info, Encoding(encoder="libx264", crf=0, audio="none"))
+        sink.write(Frame(grey, 0, 0.0, 0.0, planes=to_planes(red, matrix, full_range=full_range)))
+        sink.close()
+        written[name] = decoded(tmp_path / f"{name}.mkv", "rgb24")[0].mean(axis=(0, 1))
+    assert np.abs(written["fits"] - (255, 0, 0)).max() < 4
+    assert np.abs(written["another matrix"] - 128).max() < 4
+    assert np.abs(written["another range"] - 128).max() < 4

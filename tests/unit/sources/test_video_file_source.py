@@ -17,6 +17,7 @@ from streamer.frames import Frame, Size
 from streamer.sources.orientation import Orientation
 from streamer.sources.truncation import is_cut_short
 from streamer.sources.video_file import VideoFileSource
+from streamer.yuv import to_planes
 
 MATRICES = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 BARS = np.array(
@@ -337,3 +338,19 @@ def test_a_closed_source_yields_nothing(tmp_path: Path) -> None:
     source = VideoFileSource(media.constant(tmp_path / "a.mp4"))
     source.close()
     assert list(source) == []
+
+
+def test_planes_are_the_decoders_and_mean_the_picture(tmp_path: Path) -> None:
+    for matrix, full_range in ((1, False), (5, True)):
+        frame = read(bars_clip(tmp_path / f"{matrix}.mkv", matrix, full_range))[0]
+        assert frame.planes is not None
+        assert (frame.planes.matrix, frame.planes.full_range) == (matrix, full_range)
+        again = to_planes(frame.image, matrix, full_range=full_range)
+        assert np.abs(frame.planes.y.astype(int) - again.y).max() <= 3
+        assert np.abs(frame.planes.u.astype(int) - again.u).max() <= 3
+
+
+def test_a_turned_an_odd_and_a_ten_bit_picture_have_no_planes(tmp_path: Path) -> None:
+    odd, turned = media.odd_size(tmp_path / "odd.mp4"), media.rotated(tmp_path / "turned.mp4", 90)
+    for path in (odd, turned, media.ten_bit(tmp_path / "ten.mkv")):
+        assert read(path)[0].planes is None

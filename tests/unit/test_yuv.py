@@ -1,0 +1,101 @@
+"""The fast way from a decoder's planes to an encoder's, held against the plain one by its defining formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.color_matrix import BT601, BT709, BT2020, FCC, LUMA_SHARES, SMPTE240M
+from streamer.compositing import replace_background, replace_background_in_planes
+from streamer.frames import Alpha, Image, Planes
+from streamer.yuv import to_planes
+
+MATRICES = (BT709, FCC, BT601, SMPTE240M, BT2020)
+
+
+def exact(image: Image, matrix: int, *, full_range: bool) -> list[np.ndarray]:
+    """Y, U and V of every pixel, and of each block of four their mean, not rounded."""
+    red, green, blue = image.astype(float).transpose(2, 0, 1) / 255
+    red_share, blue_share = LUMA_SHARES[matrix]
+    luma = red_share * red + (1 - red_share - blue_share) * green + blue_share * blue
+    scale, offset, chroma = (255, 0, 255) if full_range else (219, 16, 224)
+    u, v = (blue - luma) / (2 - 2 * blue_share), (red - luma) / (2 - 2 * red_share)
+    blocks = [plane.reshape(len(plane) // 2, 2, -1, 2).mean(axis=(1, 3)) * chroma + 128 for plane in (u, v)]
+    return [luma * scale + offset, *blocks]
+
+
+def farthest(planes: Planes, expected: list[np.ndarray]) -> float:
+    """The largest difference of a sample, beyond what 8 bits can hold."""
+    pairs = zip((planes.y, planes.u, planes.v), expected, strict=True)
+    return max(float(np.abs(have - np.clip(want, 0, 255)).max()) for have, want in pairs)
+
+
+def smooth(seed: int, height: int, width: int) -> Image:
+    """A picture whose colours change slowly, as those of a room do."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:height, 0:width] / 40
+    waves = [np.sin(rows * rng.uniform(0.2, 1) + columns * rng.uniform(0.2, 1) + rng.uniform(0, 6)) for _ in range(3)]
+    return np.rint(127 + 120 * np.stack(waves, axis=-1)).astype(np.uint8)
+
+
+def blob(seed: int, height: int, width: int) -> Alpha:
+    """Somebody roundish with a soft edge, at times cut by the picture's."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    y, x, radius = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(1, 0.6 * min(height, width))
+    distance = np.hypot(rows - y, columns - x)
+    return np.clip((radius - distance) / rng.uniform(0.5, 6) + 0.5, 0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+@pytest.mark.parametrize("full_range", [False, True])
+def test_a_picture_becomes_the_planes_of_the_formula(matrix: int, full_range: bool) -> None:
+    noise = np.random.default_rng(matrix).integers(0, 256, (36, 48, 3), dtype=np.uint8)
+    planes = to_planes(noise, matrix, full_range=full_range)
+    assert planes.y.shape == (36, 48)
+    assert planes.u.shape == planes.v.shape == (18, 24)
+    assert farthest(planes, exact(noise, matrix, full_range=full_range)) <= 1.01
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(MATRICES), st.booleans(), st.integers(2, 60), st.integers(2, 80))
+def test_composing_in_planes_is_composing_and_then_converting(
+    seed: int, matrix: int, full_range: bool, half_height: int, half_width: int
+) -> None:
+    height, width = 2 * half_height, 2 * half_width
+    image, background, alpha = smooth(seed, height, width), smooth(seed + 1, height, width), blob(seed, height, width)
+    own = to_planes(image, matrix, full_range=full_range)
+    plate = to_planes(background, matrix, full_range=full_range)
+    plain = replace_background(image, alpha, background)
+    result, planes = replace_background_in_planes(own, image, alpha, background, plate)
+    assert np.array_equal(result, plain)
+    assert farthest(planes, exact(plain, matrix, full_range=full_range)) <= 1.01
+
+
+def test_away_from_the_edge_the_samples_are_the_decoders_and_the_plates_own() -> None:
+    height, width = 96, 128
+    image, background = smooth(1, height, width), smooth(2, height, width)
+    alpha = np.clip((np.arange(width, dtype=np.float32)[None] - 60) / 8, 0, 1).repeat(height, axis=0)
+    rng = np.random.default_rng(3)
+    own = Planes(
+        *(rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((96, 128), (48, 64), (48, 64))), BT709, False
+    )
+    plate = to_planes(background, BT709, full_range=False)
+    _, planes = replace_background_in_planes(own, image, alpha, background, plate)
+    for have, want_left, want_right, edge in (
+        (planes.y, plate.y, own.y, 60), (planes.u, plate.u, own.u, 30), (planes.v, plate.v, own.v, 30)
+    ):  # fmt: skip
+        assert np.array_equal(have[:, :edge], want_left[:, :edge])
+        assert np.array_equal(have[:, edge + 12 :], want_right[:, edge + 12 :])
+
+
+def test_no_sample_of_the_room_is_in_the_planes_of_an_empty_one() -> None:
+    room, background = smooth(1, 40, 60), smooth(2, 40, 60)
+    plate = to_planes(background, BT709, full_range=False)
+    nobody = np.zeros((40, 60), np.float32)
+    _, planes = replace_background_in_planes(to_planes(room, BT709, full_range=False), room, nobody, background, plate)
+    assert np.array_equal(planes.y, plate.y)
+    assert np.array_equal(planes.u, plate.u)
+    assert np.array_equal(planes.v, plate.v)
+    assert planes.y is not plate.y
