@@ -61,6 +61,8 @@ class NetworkSegmenter:
         self._where = runtime.name
         self._picture: Size | None = None
         self._content = self._input = Size(0, 0)
+        self._seen: Image | None = None
+        self._found: Alpha = np.empty((0, 0), np.float32)
 
     @property
     def description(self) -> str:
@@ -87,12 +89,13 @@ class NetworkSegmenter:
         try:
             with self._time("network"):
                 shrunk = shrink(image, content)
-                small = self._runtime.alpha(as_batch(shrunk, self._input))
+                small = self._alpha_of(shrunk)
         except Exception as error:  # each runtime has its own exceptions; a frame without a matte is never shown
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
         low, high = float(small.min()), float(small.max())
         if not (low >= -OUT_OF_RANGE and high <= 1 + OUT_OF_RANGE):  # also false for NaN
+            self._seen = None
             raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
         with self._time("refine"):
             small = small[: content.height, : content.width]
@@ -105,6 +108,7 @@ class NetworkSegmenter:
         """Forget earlier frames: the next one starts a new scene."""
         if self._runtime is not None:
             self._runtime.reset()
+        self._seen = None
         if self._clean_plate is not None:
             self._clean_plate.reset()
         self._steadier.reset()
@@ -113,6 +117,16 @@ class NetworkSegmenter:
     def close(self) -> None:
         """Release the runtime. May be called twice."""
         self._runtime = None
+
+    def _alpha_of(self, shrunk: Image) -> Alpha:
+        """The network's alpha of its own small picture; of the very picture that it saw last it would be the same."""
+        assert self._runtime is not None
+        if self._seen is None or not np.array_equal(shrunk, self._seen):
+            self._seen = None
+            self._found = self._runtime.alpha(as_batch(shrunk, self._input))
+            if not self._runtime.has_memory:
+                self._seen = shrunk
+        return self._found
 
     def _time(self, step: str) -> AbstractContextManager[None]:
         return self._stats.time(step) if self._stats else nullcontext()

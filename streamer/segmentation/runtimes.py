@@ -38,6 +38,8 @@ class Runtime(Protocol):
 
     name: str
     """For people: ``CPU (openvino)``."""
+    has_memory: bool = False
+    """Whether what it finds also depends on the pictures before."""
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
         """RGB in [0, 1], float32 ``(1, 3, h, w)`` with sides the network takes, to alpha, float32 ``(h, w)``."""

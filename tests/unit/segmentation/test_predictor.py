@@ -37,12 +37,13 @@ class Blinking(Runtime):
 
     name = "CPU (blinking)"
 
-    def __init__(self) -> None:
-        self._calls = 0
+    def __init__(self, *, has_memory: bool = True) -> None:
+        self.calls = 0
+        self.has_memory = has_memory
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
-        self._calls += 1
-        return np.full(batch.shape[2:], self._calls % 2, np.float32)
+        self.calls += 1
+        return np.full(batch.shape[2:], self.calls % 2, np.float32)
 
 
 class Broken(Runtime):
@@ -156,6 +157,29 @@ def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not(
     segmenter.reset()
     assert segmenter.segment(image).mean() == 1
     assert segmenter.segment(image[:, ::-1].copy()).mean() == 0
+
+
+def test_a_picture_that_came_twice_is_matted_once_unless_the_network_remembers() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
+    for has_memory, calls in ((False, 3), (True, 5)):
+        runtime = Blinking(has_memory=has_memory)
+        segmenter = NetworkSegmenter("compact", FITTING, runtime)
+        same = [segmenter.segment(image) for _ in range(3)]
+        assert not np.array_equal(same[0], segmenter.segment(255 - image))
+        assert has_memory or np.array_equal(same[0], same[2])
+        segmenter.reset()
+        segmenter.segment(255 - image)
+        assert runtime.calls == calls
+
+
+def test_an_unusable_alpha_is_asked_for_again() -> None:
+    image = np.zeros((180, 320, 3), np.uint8)
+    runtime = Broken(np.float32("nan"))
+    segmenter = NetworkSegmenter("compact", FITTING, runtime)
+    with pytest.raises(SegmentationError):
+        segmenter.segment(image)
+    runtime._result = np.float32(1)
+    assert segmenter.segment(image).mean() == 1
 
 
 def test_the_users_rules_are_applied() -> None:
