@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -15,7 +15,6 @@ from streamer.yuv import convert_blocks
 
 _Levels: TypeAlias = NDArray[np.uint8]
 _Colours: TypeAlias = NDArray[np.float32]
-Value = TypeVar("Value", np.uint8, np.float32)
 
 SMALL_AREA_PX = 256 * 144
 """Colours are carried into the edge on a picture of about this many pixels: they vary slowly."""
@@ -202,7 +201,7 @@ def _even_span(start: int, stop: int, margin: int, end: int) -> slice:
     return slice(max(0, start - margin) // 2 * 2, min(end, (stop + margin + 1) // 2 * 2))
 
 
-def _at(image: NDArray[Value], where: NDArray[np.intp]) -> _Colours:
+def _at(image: _Levels | _Colours, where: NDArray[np.intp]) -> _Colours:
     """The colours ``(3, n)`` at flat indices; several times as fast as indexing with them."""
     return np.take(image.reshape(-1, 3), where, axis=0).T.astype(np.float32, order="C")
 
