@@ -24,6 +24,7 @@ from streamer.figures import RunningFigures
 from streamer.frames import Frame, Size
 from streamer.hotkeys import Bindings, Hotkeys
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
+from streamer.live_outputs import VIRTUAL, live_outputs, preview_alone
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.pipeline import Pipeline
 from streamer.readers import ReaderWatch
@@ -84,7 +85,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         device = _open_source(config)
         stack.callback(device.close)
         source = framed(device, picture_rules(config))
-        outputs = config.output or (default_output(config, source.info),)
+        outputs = config.output or default_outputs(config, source.info)
         check_outputs(outputs, config)
         is_painted = config.is_painted and config.write == "composite"
         specs = _background_specs(config, is_live=source.info.is_live)
@@ -121,7 +122,13 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         )
         opened_sinks: list[Sink] = []
         for spec in outputs:
-            sink = _open_sink(spec, source.info, config, controls, figures, painted, hotkeys)
+            try:
+                sink = _open_sink(spec, source.info, config, controls, figures, painted, hotkeys)
+            except SinkError as error:
+                if config.output or config.virtual_device or spec != VIRTUAL or len(outputs) == 1:
+                    raise
+                outputs = preview_alone(str(error))  # it was nobody's wish, and there is another one
+                continue
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
         is_resting = _rest_when_unwanted(device, outputs, opened_sinks, config, controls, stack)
@@ -225,13 +232,13 @@ def has_alpha(config: StreamConfig) -> bool:
     return config.write == "foreground" or (config.write == "composite" and "transparent" in config.background)
 
 
-def default_output(config: StreamConfig, info: SourceInfo) -> str:
+def default_outputs(config: StreamConfig, info: SourceInfo) -> tuple[str, ...]:
     """Where to write when nobody said so."""
     if info.is_live:
-        return "preview"
+        return live_outputs(config.virtual_device)
     if info.is_still:
-        return "out.png"
-    return "out.mov" if has_alpha(config) else "out.mp4"
+        return ("out.png",)
+    return ("out.mov" if has_alpha(config) else "out.mp4",)
 
 
 def _check_pattern(spec: str, config: StreamConfig) -> None:

@@ -80,8 +80,8 @@ class StreamConfig(BaseModel):
     /dev/video0), an rtsp or http URL, or demo."""
     output: Annotated[Texts, Field(max_length=2)] = ()
     """Where to write, one or two of: a video (.mp4 .mov .mkv .webm), numbered pictures (mattes/%06d.png), one picture
-    for a picture, preview (a window), virtual (a virtual camera), null. Not given: preview for a camera or URL, else
-    out.mp4, out.png for a picture, out.mov with transparency."""
+    for a picture, preview (a window), virtual (a virtual camera), null. Not given: for a camera or URL virtual, if
+    there is one, and preview; else out.mp4, out.png for a picture, out.mov with transparency."""
     overwrite: bool = False
     """Replace an output that exists, once the new one is whole. Without it an existing file is refused."""
     background: Annotated[Texts, Field(min_length=1)] = ("blur",)
