@@ -30,6 +30,7 @@ from streamer.pipeline import Pipeline
 from streamer.readers import ReaderWatch
 from streamer.rendering import Renderer
 from streamer.scaling import keep_to_one_thread
+from streamer.segmentation import adapted
 from streamer.segmentation.within import within
 from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.sinks.stills import Stills
@@ -100,8 +101,10 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         if is_painted:
             painted = stack.enter_context(closing(networks.open_generated(config, source.info, controls, stats)))
             behind.insert(0, painted)
+        is_adaptive = source.info.is_live and config.adaptive_quality
+        finder = stack.enter_context(closing(adapted(segmenter))) if is_adaptive else segmenter
         renderer = Renderer(
-            within(segmenter, source.info.picture),
+            within(finder, source.info.picture),
             behind,
             controls,
             stats,

@@ -204,6 +204,8 @@ class StreamConfig(BaseModel):
     """Refuse to run the network on the CPU, instead of falling back to it."""
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
+    adaptive_quality: bool = True
+    """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
 
     clean_plate: Annotated[str, Field(min_length=1)] = "off"
     """What is known of the room without a person, so that its furniture is not taken for one: off, a picture of it,

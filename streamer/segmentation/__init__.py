@@ -11,15 +11,20 @@ from typing import Any
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
 from models.framing import framing
 from streamer.errors import ConfigError, SegmentationError, WeightsError
+from streamer.interfaces import Segmenter
+from streamer.segmentation.adaptive import AdaptiveSegmenter
 from streamer.segmentation.clean_plate import open_clean_plate
 from streamer.segmentation.onnx_file import OnnxFileRuntime, read_feeding
 from streamer.segmentation.predictor import NO_RULES, NetworkSegmenter
+from streamer.segmentation.quality import QualityControl
 from streamer.segmentation.rules import MatteRules
 from streamer.segmentation.runtimes import FASTEST_FIRST, Runtime, TorchRuntime, open_cpu_runtime
 from streamer.stats import Stats
 
-__all__ = ["DEVICES", "RUNTIMES", "MatteRules", "open_segmenter"]
+__all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
+INPUT_SHARES = (1.0, 0.7, 0.47)
+"""Areas of the network's input on the CPU, as shares of the usual one. For 16:9: 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -87,7 +92,16 @@ def open_segmenter(
             running = TorchRuntime(load(), chosen)
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
-    return NetworkSegmenter(model, partial(framing, config=config), running, **habits)
+    shares = INPUT_SHARES if chosen == "cpu" else INPUT_SHARES[:1]
+    usual, *smaller = (partial(framing, config=config, share=share) for share in shares)
+    return NetworkSegmenter(model, usual, running, smaller=smaller, **habits)
+
+
+def adapted(segmenter: NetworkSegmenter) -> Segmenter:
+    """The segmenter for live work: it computes at a smaller size while the machine cannot keep up, if it has one."""
+    if segmenter.steps == 1:
+        return segmenter
+    return AdaptiveSegmenter(segmenter, QualityControl(INPUT_SHARES[: segmenter.steps]))
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:
