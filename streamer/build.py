@@ -19,7 +19,7 @@ from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
 from streamer.config import StreamConfig
 from streamer.controls import Controls
-from streamer.errors import ConfigError, SinkError, WeightsError
+from streamer.errors import ConfigError, SinkError
 from streamer.figures import RunningFigures
 from streamer.frames import Frame, Size
 from streamer.hotkeys import Bindings, Hotkeys
@@ -173,17 +173,13 @@ def check(config: StreamConfig) -> None:
     Raises:
         ConfigError: a background, a hotkey, an output, the encoder, a cue file or the remote control cannot be.
         WeightsError: there is no such file of weights, or the models that paint are missing.
-        MissingExtra: the libraries that paint, or those of the remote control, are missing.
+        MissingExtra: the libraries that paint, those of the remote control, or MediaPipe, are missing.
         SinkError: an output or the statistics cannot be written where they should go.
     """
     for spec in config.background:
         backgrounds.check_spec(spec)
     Bindings(config.hotkeys)
-    if config.weights is not None and not config.weights.is_file():
-        raise WeightsError(f"weights {config.weights} do not exist; check --weights")
-    network = networks.onnx_file(config)
-    if network is not None and not network.is_file():
-        raise WeightsError(f"segmenter {network} does not exist; check --segmenter onnx:FILE")
+    networks.check_matte(config)
     check_outputs(config.output, config)
     web.check(config)
     if config.write == "composite":

@@ -193,9 +193,12 @@ class StreamConfig(BaseModel):
     model: Literal["compact", "classic"] = "compact"
     """Network that finds the person: compact runs in real time on a CPU; classic has 31 million parameters and needs a
     file of weights."""
-    segmenter: Annotated[str, Field(pattern=r"^unet$|^onnx:.+$")] = "unet"
-    """What finds the person: unet, the program's own network, or onnx:FILE, another one; a YAML file of the same name
-    beside it says how to feed it."""
+    segmenter: Annotated[str, Field(pattern=r"^unet$|^mediapipe$|^onnx:.+$")] = "unet"
+    """What finds the person: unet, the program's own network; mediapipe, MediaPipe's selfie models; or onnx:FILE, any
+    other one, which a YAML file of the same name beside it says how to feed."""
+    mediapipe_python: Path | None = None
+    """Interpreter that has MediaPipe, for segmenter mediapipe. Not given: this one if it has it, else
+    .venv-peer/bin/python."""
     weights: Path | None = None
     """Weights of the network, a .safetensors or .pth file. Not given: the ones that come with the program."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -339,7 +342,7 @@ def _reason(problem: Mapping[str, Any]) -> str:
             "camera_fourcc": "four letters, such as MJPG",
             "crop": "LEFT,TOP,RIGHT,BOTTOM in percent, such as 10,0,10,0",
             "output_size": "WIDTHxHEIGHT, such as 1280x720",
-            "segmenter": "unet or onnx:FILE",
+            "segmenter": "unet, mediapipe or onnx:FILE",
             "plate_size": "WIDTHxHEIGHT in multiples of 64, such as 768x448",
             "plate_device": "auto, cpu, cuda, cuda:1 or mps",
         }

@@ -14,6 +14,7 @@ from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.interfaces import Segmenter
 from streamer.segmentation.adaptive import AdaptiveSegmenter
 from streamer.segmentation.clean_plate import open_clean_plate
+from streamer.segmentation.mediapipe_runtime import MediapipeRuntime, mediapipe_framing
 from streamer.segmentation.onnx_file import OnnxFileRuntime, read_feeding
 from streamer.segmentation.predictor import NO_RULES, NetworkSegmenter
 from streamer.segmentation.quality import QualityControl
@@ -39,6 +40,7 @@ def open_segmenter(
     runtime: str = "auto",
     require_gpu: bool = False,
     onnx_file: Path | None = None,
+    mediapipe_python: Path | None = None,
     clean_plate: str = "off",
     steadiness: float = 0.0,
     rules: MatteRules = NO_RULES,
@@ -53,6 +55,7 @@ def open_segmenter(
         runtime: one of ``RUNTIMES``; ``auto`` is torch on a GPU and the fastest that is installed on the CPU.
         require_gpu: never run on the CPU.
         onnx_file: a network of the user's own instead; it runs on the CPU, and model, weights and runtime do not count.
+        mediapipe_python: MediaPipe's models instead, run by that interpreter; likewise.
         clean_plate: what is known of the room without a person: ``off``, ``learn``, ``snap`` or a picture's path.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
         rules: what the user says about the matte.
@@ -70,12 +73,17 @@ def open_segmenter(
         "rules": rules,
         "stats": stats,
     }
+    must_have_gpu = require_gpu or device not in ("auto", "cpu")
     if onnx_file is not None:
-        if require_gpu or device not in ("auto", "cpu"):
+        if must_have_gpu:
             raise ConfigError(f"a network in an ONNX file ({onnx_file}) runs on the CPU only: use --device cpu")
         feeding = read_feeding(onnx_file)
         own = OnnxFileRuntime(onnx_file, feeding)
         return NetworkSegmenter(onnx_file.stem, feeding.framing, own, **habits)
+    if mediapipe_python is not None:
+        if must_have_gpu:
+            raise ConfigError("segmenter mediapipe runs on the CPU only: use --device cpu")
+        return NetworkSegmenter("selfie", mediapipe_framing, MediapipeRuntime(mediapipe_python), **habits)
     _check("device", device, DEVICES)
     _check("runtime", runtime, RUNTIMES)
     if require_gpu and device == "cpu":
