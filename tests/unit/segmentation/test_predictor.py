@@ -193,6 +193,28 @@ def test_the_users_rules_are_applied() -> None:
     assert np.all(alpha[100, 140:143] == 0)
 
 
+def test_smaller_sizes_are_used_as_soon_as_they_are_chosen_and_closing_closes_the_runtime() -> None:
+    class Closed(RedIsPerson):
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    runtime = Closed()
+    segmenter = NetworkSegmenter("compact", FITTING, runtime, smaller=[partial(framing, config=COMPACT, share=0.47)])
+    image, truth = red_rectangle(Size(1280, 720))
+    assert (segmenter.steps, segmenter.input_size) == (2, None)
+    segmenter.segment(image)
+    assert segmenter.input_size == Size(320, 192)
+    segmenter.step = 1
+    alpha = segmenter.segment(image)
+    assert segmenter.description == "compact 224x128 on CPU (red)"
+    assert np.abs(alpha - truth).mean() < 0.01
+    segmenter.close()
+    segmenter.close()
+    assert runtime.closed == 1
+
+
 def test_times_of_network_and_refinement_are_noted() -> None:
     stats = Stats()
     NetworkSegmenter("compact", FITTING, RedIsPerson(), stats=stats).segment(np.zeros((90, 160, 3), np.uint8))
