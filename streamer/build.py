@@ -102,7 +102,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             painted = stack.enter_context(closing(networks.open_generated(config, source.info, controls, stats)))
             behind.insert(0, painted)
         is_adaptive = source.info.is_live and config.adaptive_quality
-        finder = stack.enter_context(closing(adapted(segmenter))) if is_adaptive else segmenter
+        finder = stack.enter_context(closing(adapted(segmenter, config.matte_detail))) if is_adaptive else segmenter
         renderer = Renderer(
             within(finder, source.info.picture),
             behind,

@@ -43,6 +43,7 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
         require_gpu=config.require_gpu,
         onnx_file=onnx_file(config),
         mediapipe_python=mediapipe_python(config),
+        detail=config.matte_detail,
         clean_plate=config.clean_plate,
         steadiness=config.steadiness,
         rules=MatteRules(

@@ -24,8 +24,9 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
-INPUT_SHARES = (1.0, 0.7, 0.47)
-"""Areas of the network's input on the CPU, as shares of the usual one. For 16:9: 320x192, 256x160 and 224x128."""
+INPUT_SHARES = {"normal": (1.0, 0.7, 0.47), "fine": (2.4, 1.0, 0.7, 0.47)}
+"""For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
+usual area. For 16:9: 512x288, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -41,6 +42,7 @@ def open_segmenter(
     require_gpu: bool = False,
     onnx_file: Path | None = None,
     mediapipe_python: Path | None = None,
+    detail: str = "normal",
     clean_plate: str = "off",
     steadiness: float = 0.0,
     rules: MatteRules = NO_RULES,
@@ -56,6 +58,7 @@ def open_segmenter(
         require_gpu: never run on the CPU.
         onnx_file: a network of the user's own instead; it runs on the CPU, and model, weights and runtime do not count.
         mediapipe_python: MediaPipe's models instead, run by that interpreter; likewise.
+        detail: how large a picture the program's own networks see, a key of ``INPUT_SHARES``.
         clean_plate: what is known of the room without a person: ``off``, ``learn``, ``snap`` or a picture's path.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
         rules: what the user says about the matte.
@@ -100,16 +103,16 @@ def open_segmenter(
             running = TorchRuntime(load(), chosen)
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
-    shares = INPUT_SHARES if chosen == "cpu" else INPUT_SHARES[:1]
+    shares = INPUT_SHARES[detail] if chosen == "cpu" else INPUT_SHARES[detail][:1]
     usual, *smaller = (partial(framing, config=config, share=share) for share in shares)
     return NetworkSegmenter(model, usual, running, smaller=smaller, **habits)
 
 
-def adapted(segmenter: NetworkSegmenter) -> Segmenter:
+def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> Segmenter:
     """The segmenter for live work: it computes at a smaller size while the machine cannot keep up, if it has one."""
     if segmenter.steps == 1:
         return segmenter
-    return AdaptiveSegmenter(segmenter, QualityControl(INPUT_SHARES[: segmenter.steps]))
+    return AdaptiveSegmenter(segmenter, QualityControl(INPUT_SHARES[detail]))
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:

@@ -81,7 +81,7 @@ class Run:
     def __init__(self, clean_plate: CleanPlate | None = None, fps: float = FPS) -> None:
         self.clock = ScriptedClock()
         self.runtime = SlowRuntime(self.clock)
-        usual, *smaller = (partial(framing, config=COMPACT, share=share) for share in INPUT_SHARES)
+        usual, *smaller = (partial(framing, config=COMPACT, share=share) for share in INPUT_SHARES["normal"])
         self.network = NetworkSegmenter(
             "compact",
             usual,
@@ -91,7 +91,7 @@ class Run:
             clean_plate=clean_plate,
             rules=MatteRules(people="largest", min_island=0.3),
         )
-        self.segmenter = AdaptiveSegmenter(self.network, QualityControl(INPUT_SHARES), clock=self.clock)
+        self.segmenter = AdaptiveSegmenter(self.network, QualityControl(INPUT_SHARES["normal"]), clock=self.clock)
         self.stats = Stats()
         self.renderer = Renderer(self.segmenter, [StillBackground(solid(BEHIND))], Controls(), self.stats)
         self.number = 0
