@@ -61,10 +61,7 @@ def trace_device(one_frame: Callable[[], object], device: str, out: Path) -> lis
 
 def _spans(recorded: profile, device: str) -> list[tuple[int, str, float, float]]:
     """What ran: row (stream or thread), name, begin and length in milliseconds."""
-    from torch.autograd.profiler_util import DeviceType
-
-    wanted = DeviceType.CUDA if device == "cuda" else DeviceType.CPU
-    events: list[Any] = [event for event in recorded.events() or () if event.device_type == wanted]
+    events: list[Any] = [event for event in recorded.events() or () if event.device_type.name == device.upper()]
     row = "device_resource_id" if device == "cuda" else "thread"
     begin_us = min((event.time_range.start for event in events), default=0.0)
     return [
@@ -80,7 +77,8 @@ def _spans(recorded: profile, device: str) -> list[tuple[int, str, float, float]
 
 def _costs(recorded: profile, device: str) -> list[Cost]:
     own = "self_device_time_total" if device == "cuda" else "self_cpu_time_total"
-    took_us = {average.key: float(getattr(average, own)) for average in recorded.key_averages()}
+    averages = [each for each in recorded.key_averages() if each.device_type.name == device.upper()]
+    took_us = {average.key: float(getattr(average, own)) for average in averages}
     total_us = sum(took_us.values()) or 1.0
     ordered = sorted(took_us.items(), key=lambda item: -item[1])
     return [Cost(name, each_us / 1e3 / FRAMES, each_us / total_us) for name, each_us in ordered if each_us > 0]

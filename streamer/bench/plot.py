@@ -44,7 +44,7 @@ def draw(results: Sequence[Kept], out: Path) -> None:
     for axis, ((machine, chart, unit), bars) in zip(axes.flat, panels.items(), strict=False):
         _panel(axis, bars)
         axis.set_title(f"{chart}\n{machine}", fontsize=9)
-        axis.set_ylabel(unit)
+        axis.set_ylabel(f"{unit} ({'more' if unit == 'fps' else 'less'} is better)", fontsize=8)
     figure.tight_layout()
     try:
         figure.savefig(out, dpi=90)

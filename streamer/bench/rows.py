@@ -62,7 +62,7 @@ def _path(size: str, part: str, words: str, at_most: float | None) -> Row:
 
 
 def _length(minutes: int) -> tuple[Row, Row]:
-    command = "length" if minutes == 10 else f"length --minutes 1 {minutes}"
+    command = "length" if minutes == 10 else f"length --minutes 1 10 {minutes}"
     return (
         Row(f"length/{minutes}/time", f"time per frame, {minutes} minutes", "1 minute", command, at_most=1.03),
         Row(f"length/{minutes}/memory", f"peak memory, {minutes} minutes", "1 minute", command, at_most=1.05),
