@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from streamer.bench.outcome import Outcome
-    from streamer.bench.settings import Measuring
+    from streamer.bench.settings import Measuring, Plot, Table
 
 __all__ = ["main"]
 
@@ -45,11 +45,7 @@ def main(argv: Sequence[str]) -> int:
     if isinstance(settings, Table):
         return _table(settings)
     if isinstance(settings, Plot):
-        from streamer.bench.outcome import read_results
-        from streamer.bench.plot import draw
-
-        draw(read_results(settings.results), settings.out)
-        return 0
+        return _plot(settings)
     assert isinstance(settings, Measuring)
     return _run(word, settings)
 
@@ -125,17 +121,23 @@ def _measure(settings: Measuring, folder: Path, console: Console) -> Outcome:
             raise TypeError(f"nothing measures {type(settings).__name__}")
 
 
-def _table(settings: object) -> int:
+def _table(settings: Table) -> int:
     from streamer.bench import report, rows
     from streamer.bench.outcome import read_results
-    from streamer.bench.settings import Table
 
-    assert isinstance(settings, Table)
     lines = rows.table(read_results(settings.results))
     if settings.page is None:
         report.open_console().print(lines, markup=False, soft_wrap=True)
     else:
         rows.put_into(settings.page, lines)
+    return 0
+
+
+def _plot(settings: Plot) -> int:
+    from streamer.bench.outcome import read_results
+    from streamer.bench.plot import draw
+
+    draw(read_results(settings.results), settings.out)
     return 0
 
 

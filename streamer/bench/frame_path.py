@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -97,26 +97,25 @@ def measure_frame_path(settings: FramePath, folder: Path, console: Console) -> O
     for clip in clips_for(settings, folder):
         rounds_ms = _rounds(settings, clip, python, folder, console)
         times_ms = {name: median(each) for name, each in rounds_ms.items()}
-        ratios = ratios_of(times_ms)
-        _show(console, clip, rounds_ms, times_ms)
+        ratios = {peer: ratios_to(peer, times_ms) for peer in (LANDSCAPE, GENERAL) if peer in times_ms}
+        for name, took_ms in times_ms.items():
+            each = " ".join(f"{round_ms:.1f}" for round_ms in rounds_ms[name])
+            console.print(f"{clip.name}, {name}: {took_ms:.2f} ms a frame ({each})")
+        for peer, by_part in ratios.items():
+            for part, ratio in by_part.items():
+                console.print(f"{clip.name}: {PARTS[part]} / {peer}: {ratio:.2f}")
         details[clip.label] = {"frame_ms": times_ms, "rounds_ms": rounds_ms, "ratios": ratios}
-        for (part, peer), ratio in ratios.items():
-            if peer == LANDSCAPE:
-                figures[f"frame-path/{settings.device}/{clip.name}/{part}"] = ratio
+        prefix = f"frame-path/{settings.device}/{clip.name}"
+        figures |= {f"{prefix}/{part}": ratio for part, ratio in ratios.get(LANDSCAPE, {}).items()}
         bars += [Bar(CHART, clip.name, name, took_ms, "ms a frame") for name, took_ms in times_ms.items()]
     if python is None and not settings.no_peer:
         show_missing_peer(console)
-    return Outcome({"frame_path": _as_json(details)}, figures, bars)
+    return Outcome({"frame_path": details}, figures, bars)
 
 
-def ratios_of(times_ms: dict[str, float]) -> dict[tuple[str, str], float]:
-    """Our times over those of each of MediaPipe's models that ran, by part of ours and model."""
-    return {
-        (part, peer): times_ms[ours] / times_ms[peer]
-        for peer in (LANDSCAPE, GENERAL)
-        if peer in times_ms
-        for part, ours in PARTS.items()
-    }
+def ratios_to(peer: str, times_ms: Mapping[str, float]) -> dict[str, float]:
+    """Our times over those of one of MediaPipe's models, by part of ours."""
+    return {part: times_ms[ours] / times_ms[peer] for part, ours in PARTS.items()}
 
 
 def _rounds(
@@ -132,19 +131,3 @@ def _rounds(
             console.print(f"{clip.label}: {peer.what}")
             programs |= {LANDSCAPE: partial(peer.frame_ms, 1), GENERAL: partial(peer.frame_ms, 0)}
         return take_turns(programs, settings.rounds, lambda *_: None)
-
-
-def _show(console: Console, clip: BenchClip, rounds_ms: dict[str, list[float]], times_ms: dict[str, float]) -> None:
-    for name, took_ms in times_ms.items():
-        each = " ".join(f"{round_ms:.1f}" for round_ms in rounds_ms[name])
-        console.print(f"{clip.name}, {name}: {took_ms:.2f} ms a frame ({each})")
-    for (part, peer), ratio in ratios_of(times_ms).items():
-        console.print(f"{clip.name}: {PARTS[part]} / {peer}: {ratio:.2f}")
-
-
-def _as_json(details: dict[str, object]) -> dict[str, object]:
-    """Ratios by one text each, for JSON has no pairs as keys."""
-    for facts in details.values():
-        assert isinstance(facts, dict)
-        facts["ratios"] = {f"{part} / {peer}": ratio for (part, peer), ratio in facts["ratios"].items()}
-    return details

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamer.bench.clips import cut_clip, write_demo_clip, write_picture
-from streamer.bench.settings import SIZES, Gpu, Length, Measuring, OfProgram, OverClips, Speed, Trace
+from streamer.bench.settings import SIZES, Gpu, InRounds, Length, Measuring, OfProgram, OverClips, Speed, Trace
 from streamer.errors import ConfigError
 from streamer.frames import Size
 
@@ -68,7 +68,7 @@ def check(settings: Measuring) -> None:
     """Refuse what cannot be measured, before anything is made. Raises ``ConfigError``."""
     if isinstance(settings, OverClips | Gpu | Trace) and settings.frames < FEWEST_FRAMES:
         raise ConfigError(f"--frames must be {FEWEST_FRAMES} or more, not {settings.frames}: the first is not counted")
-    if isinstance(settings, OverClips | Gpu) and settings.rounds < 1:
+    if isinstance(settings, InRounds | Gpu) and settings.rounds < 1:
         raise ConfigError(f"--rounds must be 1 or more, not {settings.rounds}")
     if isinstance(settings, Speed):
         for background in settings.backgrounds:

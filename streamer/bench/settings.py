@@ -26,15 +26,21 @@ class Measuring:
 
 
 @dataclass(frozen=True)
-class OfProgram(Measuring):
+class OfNetwork(Measuring):
     """What is measured runs the program's own network."""
 
     device: Device = "cpu"
     """Where the network runs."""
-    runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
-    """What runs the network on the CPU; auto takes the fastest that is installed."""
     weights: Path | None = None
     """Weights of the network. Not given: the ones that come with the program."""
+
+
+@dataclass(frozen=True)
+class OfProgram(OfNetwork):
+    """What is measured is the program as users run it."""
+
+    runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
+    """What runs the network on the CPU; auto takes the fastest that is installed."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,18 @@ class OverClips(OfProgram):
     """Sizes of the demo to run at."""
     frames: int = 100
     """Frames of the clip to run over."""
+
+
+@dataclass(frozen=True)
+class InRounds(OverClips):
+    """What is measured takes turns with something else."""
+
     rounds: int = 5
     """How often each one runs; the medians are shown."""
 
 
 @dataclass(frozen=True)
-class BesidePeer(OverClips):
+class BesidePeer(InRounds):
     """What is measured has a peer in an environment of its own."""
 
     peer_python: Path | None = None
@@ -85,7 +97,7 @@ class FramePath(BesidePeer):
 
 
 @dataclass(frozen=True)
-class Transcode(OverClips):
+class Transcode(InRounds):
     """From file to file, beside a plain decoding and encoding of the same clip with the same encoder settings.
 
     The plain loop is the limit: it looks at no picture. If there is an ffmpeg on the PATH, it is a further row.
@@ -147,7 +159,7 @@ class Plates(Measuring):
 
 
 @dataclass(frozen=True)
-class Gpu(OfProgram):
+class Gpu(OfNetwork):
     """The frame path on a GPU, beside RobustVideoMatting's network and what the device could do at most.
 
     Also what a painter on the same GPU costs the frames, and what several streams share. All pictures are in memory.

@@ -95,6 +95,7 @@ def run_ffmpeg(ffmpeg: str, clip: BenchClip, encoder: VideoEncoder, folder: Path
 
 def ffmpeg_command(ffmpeg: str, clip: Path, encoder: VideoEncoder, out: Path) -> list[str]:
     """The words that transcode a clip with that encoder and without sound."""
-    options = [word for name, value in encoder.options.items() for word in (f"-{name}", value)]
+    names = {"b": "b:v"}  # a bit rate could be the sound's, too
+    options = [word for name, value in encoder.options.items() for word in (f"-{names.get(name, name)}", value)]
     shape = ["-pix_fmt", encoder.pixel_format, "-movflags", "+faststart"]
     return [ffmpeg, "-v", "error", "-y", "-i", str(clip), "-an", "-c:v", encoder.name, *options, *shape, str(out)]

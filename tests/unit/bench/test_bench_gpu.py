@@ -107,7 +107,7 @@ def test_our_path_composites_the_demo() -> None:
 
 
 @pytest.mark.slow
-def test_streams_run_at_once_and_a_failure_is_told(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_run_at_once_and_a_failure_is_told() -> None:
     times = measure_streams(2, "cpu", SMALL, 3)
     assert (times.streams, times.total_fps > 0, times.p99_ms > 0) == (2, True, True)
     with pytest.raises(StreamerError, match="a stream of the bench failed: SegmentationError: no GPU"):

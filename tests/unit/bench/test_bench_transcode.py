@@ -78,3 +78,8 @@ def test_the_bench_runs_ours_beside_the_plain_loop(
     said = capsys.readouterr().out
     assert "decode and encode (PyAV): PyAV" in said
     assert "round 1 of 1: backlot" in said
+
+
+def test_a_bit_rate_is_the_videos_for_ffmpeg() -> None:
+    nvenc = choose_encoder(Path("out.mp4"), Encoding(encoder="nvenc"), has_alpha=False)
+    assert " -b:v 0 " in " ".join(ffmpeg_command("ffmpeg", Path("a.mp4"), nvenc, Path("b.mp4")))
