@@ -25,6 +25,8 @@ def main(argv: Sequence[str]) -> int:
         StreamerError: a setting is wrong, or a run failed.
         SystemExit: after ``--help``, or on words that are no flags.
     """
+    import shlex
+
     import tyro
 
     from streamer.bench.settings import WORDS, Measuring, Plot, Table
@@ -47,10 +49,10 @@ def main(argv: Sequence[str]) -> int:
     if isinstance(settings, Plot):
         return _plot(settings)
     assert isinstance(settings, Measuring)
-    return _run(word, settings)
+    return _run(word, settings, shlex.join(["streamer", "bench", *argv]))
 
 
-def _run(word: str, settings: Measuring) -> int:
+def _run(word: str, settings: Measuring, command: str) -> int:
     """Measure, say it, and keep it."""
     import tempfile
     from dataclasses import asdict
@@ -61,7 +63,7 @@ def _run(word: str, settings: Measuring) -> int:
     from streamer.bench.outcome import write_json
     from streamer.bench.rows import verdicts
 
-    check(settings)
+    check(settings, command)
     console, machine = report.open_console(), describe_machine(getattr(settings, "device", "cpu"))
     places = ("json", "peer_python")  # of this machine: they say nothing about what was measured
     values = {name: value for name, value in asdict(settings).items() if name not in places}

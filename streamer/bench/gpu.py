@@ -47,6 +47,7 @@ def measure_gpu(settings: Gpu, console: Console, *, shapes: Mapping[str, Size] =
         f"matrix products {limits.flops_per_s / 1e12:.2f} T operations/s"
     )
     details: dict[str, object] = {"limits": asdict(limits)}
+    place = "gpu" if settings.device == "cuda" else "toy"  # no row of the table asks for a toy's figures
     figures: dict[str, float] = {}
     bars: list[Bar] = []
     for name in settings.sizes:
@@ -54,7 +55,7 @@ def measure_gpu(settings: Gpu, console: Console, *, shapes: Mapping[str, Size] =
         frame_ms = {program: median(each) for program, each in rounds_ms.items()}
         least_ms = _least_ms(settings.device, shapes[name], limits)
         ratios = path_ratios(frame_ms, least_ms)
-        figures |= {f"gpu/{name}/{what}": ratio for what, ratio in ratios.items()}
+        figures |= {f"{place}/{name}/{what}": ratio for what, ratio in ratios.items()}
         for program, took_ms in frame_ms.items():
             console.print(f"{name}, {program}: {took_ms:.2f} ms a frame, {1e3 / took_ms:.0f} fps")
         console.print(f"{name}: the device's limit for our path is {least_ms:.3f} ms a frame")
@@ -63,13 +64,13 @@ def measure_gpu(settings: Gpu, console: Console, *, shapes: Mapping[str, Size] =
     size = settings.sizes[0]
     if settings.painter != "none":
         facts = _beside_painter(settings, shapes[size])
-        figures[f"gpu/{size}/painter"] = facts["painting_p99_ms"] / facts["idle_p99_ms"]
+        figures[f"{place}/{size}/painter"] = facts["painting_p99_ms"] / facts["idle_p99_ms"]
         console.print(
             f"{size}, p99: {facts['idle_p99_ms']:.2f} ms alone, {facts['painting_p99_ms']:.2f} ms beside a painter"
         )
         details["painter"] = facts
     runs = _streams(settings, shapes[size], console)
-    figures |= stream_figures(size, runs)
+    figures |= stream_figures(f"{place}/{size}", runs)
     details["streams"] = [asdict(run) for run in runs]
     bars += [Bar(CHARTS["streams"], f"{run.streams} streams, {size}", OURS, run.total_fps, "fps") for run in runs]
     return Outcome({"gpu": details}, figures, bars)
@@ -81,12 +82,12 @@ def path_ratios(frame_ms: Mapping[str, float], least_ms: float) -> dict[str, flo
     return {"peer": min(peers) / frame_ms[OURS], "limit": frame_ms[OURS] / least_ms}
 
 
-def stream_figures(size: str, runs: list[StreamTimes]) -> dict[str, float]:
+def stream_figures(prefix: str, runs: list[StreamTimes]) -> dict[str, float]:
     """Of several streams over one: frame rates of all together, and p99. ``runs`` begins with one stream."""
     figures = {}
     for run in runs[1:]:
-        figures[f"gpu/{size}/streams/{run.streams}/fps"] = run.total_fps / runs[0].total_fps
-        figures[f"gpu/{size}/streams/{run.streams}/p99"] = run.p99_ms / runs[0].p99_ms
+        figures[f"{prefix}/streams/{run.streams}/fps"] = run.total_fps / runs[0].total_fps
+        figures[f"{prefix}/streams/{run.streams}/p99"] = run.p99_ms / runs[0].p99_ms
     return figures
 
 

@@ -64,8 +64,16 @@ def program_settings(settings: OfProgram) -> dict[str, object]:
     }
 
 
-def check(settings: Measuring) -> None:
-    """Refuse what cannot be measured, before anything is made. Raises ``ConfigError``."""
+def check(settings: Measuring, command: str) -> None:
+    """Refuse what cannot be measured here, before anything is made.
+
+    Args:
+        settings: what is asked for.
+        command: that asked for it, to run where it can be.
+
+    Raises:
+        ConfigError: a setting is wrong, or there is no such device.
+    """
     if isinstance(settings, OverClips | Gpu | Trace) and settings.frames < FEWEST_FRAMES:
         raise ConfigError(f"--frames must be {FEWEST_FRAMES} or more, not {settings.frames}: the first is not counted")
     if isinstance(settings, InRounds | Gpu) and settings.rounds < 1:
@@ -83,7 +91,7 @@ def check(settings: Measuring) -> None:
         if path is not None and not path.is_file():
             raise ConfigError(f"{path} does not exist or is not a file")
     if getattr(settings, "device", "cpu") == "cuda":
-        _check_cuda()
+        _check_cuda(command)
 
 
 def _rises(minutes: tuple[float, ...]) -> bool:
@@ -91,11 +99,11 @@ def _rises(minutes: tuple[float, ...]) -> bool:
     return len(minutes) >= 2 and all(shorter < longer for shorter, longer in pairs)
 
 
-def _check_cuda() -> None:
+def _check_cuda(command: str) -> None:
     import torch
 
     if not torch.cuda.is_available():
         raise ConfigError(
-            "this measures a CUDA device, and torch sees none here: run it on a machine with one "
-            "(streamer doctor says what is missing), or give --device cpu"
+            "not measured here, for torch sees no CUDA device (streamer doctor says what is missing); "
+            f"on a machine with one, run: {command}"
         )

@@ -93,7 +93,7 @@ def test_ratios_are_against_the_peers_faster_way_and_the_limit() -> None:
 
 def test_streams_are_compared_with_one() -> None:
     runs = [StreamTimes(1, 100.0, 5.0), StreamTimes(2, 150.0, 20.0)]
-    assert stream_figures("1080p", runs) == {"gpu/1080p/streams/2/fps": 1.5, "gpu/1080p/streams/2/p99": 4.0}
+    assert stream_figures("gpu/1080p", runs) == {"gpu/1080p/streams/2/fps": 1.5, "gpu/1080p/streams/2/p99": 4.0}
 
 
 # -- toy runs --------------------------------------------------------------------------------------------------------
@@ -127,8 +127,8 @@ def test_the_whole_bench_runs_on_the_cpu(painter: str, capsys: pytest.CaptureFix
         pytest.importorskip("diffusers")
     settings = Gpu(device="cpu", sizes=("1080p",), frames=2, rounds=2, streams=(0,), painter=painter)  # type: ignore[arg-type]
     outcome = measure_gpu(settings, open_console(), shapes={"1080p": SMALL})
-    assert outcome.figures.keys() == {"gpu/1080p/peer", "gpu/1080p/limit"} | (
-        {"gpu/1080p/painter"} if painter == "tiny" else set()
+    assert outcome.figures.keys() == {"toy/1080p/peer", "toy/1080p/limit"} | (
+        {"toy/1080p/painter"} if painter == "tiny" else set()
     )
     assert all(figure > 0 for figure in outcome.figures.values())
     facts = outcome.details["gpu"]["1080p"]  # type: ignore[index]

@@ -77,7 +77,7 @@ def test_two_machines_stand_in_one_row() -> None:
 
 def test_commands_of_the_table_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(bench, "_run", lambda word, settings: asked.append(word) or 0)
+    monkeypatch.setattr(bench, "_run", lambda word, settings, command: asked.append(word) or 0)
     for row in ROWS:
         assert bench.main([*row.command.split(), "--json", "bench/results"]) == 0
     assert set(asked) <= WORDS.keys()
