@@ -99,6 +99,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         if is_painted:
             painted = stack.enter_context(closing(networks.open_generated(config, source.info, controls, stats)))
             behind.insert(0, painted)
+        frame_path = networks.open_frame_path(config, segmenter, source.info)
         renderer = Renderer(
             within(segmenter, source.info.picture),
             behind,
@@ -109,6 +110,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             auto_center=AutoCenter() if config.auto_center else None,
             blending=_blending(config),
             picture=source.info.picture,
+            hold=frame_path.hold if frame_path else None,
         )
         hotkeys: Hotkeys | None = None
         if source.info.is_live:

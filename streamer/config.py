@@ -205,6 +205,9 @@ class StreamConfig(BaseModel):
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
 
+    frame_path: Literal["auto", "cpu"] = "auto"
+    """Where frames are composed: auto is the NVIDIA GPU that runs the network, if one does; cpu is the CPU."""
+
     clean_plate: Annotated[str, Field(min_length=1)] = "off"
     """What is known of the room without a person, so that its furniture is not taken for one: off, a picture of it,
     snap (the first second shows it empty) or learn (from what shows beside the person). The camera must stand still."""

@@ -34,6 +34,7 @@ class BlurBackground:
     """
 
     shows_room = True
+    needs_alpha = True
 
     def __init__(self, strength: int) -> None:
         self._sigma = LEAST + (MOST - LEAST) * strength / 100

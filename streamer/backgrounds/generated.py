@@ -42,6 +42,7 @@ class GeneratedBackground:
     """
 
     shows_room = False
+    needs_alpha = True
 
     def __init__(
         self,

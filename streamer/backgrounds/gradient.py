@@ -22,6 +22,7 @@ class GradientBackground:
     """A painted studio backdrop. It is computed when the size changes, never for a frame alone."""
 
     shows_room = False
+    needs_alpha = False
 
     def __init__(self) -> None:
         self._picture = gradient(Size(1, 1))

@@ -54,6 +54,7 @@ class VideoBackground:
     """
 
     shows_room = False
+    needs_alpha = False
 
     def __init__(self, first: Image, shots: Shots, *, is_live: bool) -> None:
         self._shown = first
