@@ -47,7 +47,7 @@ class Captured:
 
     def _record(self, examples: tuple[Tensor, ...]) -> None:
         current = torch.cuda.current_stream(self._device)
-        side = torch.cuda.Stream(self._device)
+        side = torch.cuda.Stream(self._device, priority=current.priority)  # which the recorded kernels keep
         graph = torch.cuda.CUDAGraph()
         self._inputs = [example.to(self._device, copy=True) for example in examples]
         try:
