@@ -154,11 +154,15 @@ class Background(Protocol):
 
     shows_room: bool
     """Whether its pictures are made of the live room: none of them may be shown for another frame than its own."""
-    needs_alpha: bool
-    """Whether ``image_for`` looks at the alpha; else it may be given a smaller one."""
 
     def image_for(self, frame: Frame, alpha: Alpha) -> Image | None:
-        """The background for this frame, at its size: RGB uint8; None = transparent. Never blocks when live."""
+        """The background for this frame, at its size: RGB uint8; None = transparent. Never blocks when live.
+
+        Args:
+            frame: the frame.
+            alpha: its matte, float32 in [0, 1], at its size; a background that does not show the room may be given a
+                smaller one of the whole frame.
+        """
         ...
 
     def safe_image(self, size: Size) -> Image:

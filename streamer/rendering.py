@@ -231,8 +231,8 @@ class Renderer:
 
     def _compose_held(self, frame: Frame, matte: HeldMatte, state: ControlState) -> Frame:
         """On the GPU where nothing but the composite needs the alpha; else that is brought here first."""
-        behind = self._backgrounds[state.background]
-        is_plain = self._auto_center is None and self._blending is None and not behind.needs_alpha
+        shows_room = self._backgrounds[state.background].shows_room
+        is_plain = self._auto_center is None and self._blending is None and not shows_room
         try:
             if is_plain and self._write == "composite" and state.view == "composite":
                 composed = self._composite_held(frame, matte, state.background)

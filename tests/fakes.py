@@ -155,7 +155,7 @@ class ScriptedBackground:
         self.closed = 0
         self.given: list[Image] = []
         self._fault_at = fault_at
-        self.shows_room = self.needs_alpha = shows_room
+        self.shows_room = shows_room
         self._transparent = transparent
 
     def image_for(self, frame: Frame, alpha: Alpha) -> Image | None:

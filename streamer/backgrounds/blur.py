@@ -34,7 +34,6 @@ class BlurBackground:
     """
 
     shows_room = True
-    needs_alpha = True
 
     def __init__(self, strength: int) -> None:
         self._sigma = LEAST + (MOST - LEAST) * strength / 100

@@ -42,7 +42,6 @@ class GeneratedBackground:
     """
 
     shows_room = False
-    needs_alpha = True
 
     def __init__(
         self,

@@ -22,7 +22,6 @@ class GradientBackground:
     """A painted studio backdrop. It is computed when the size changes, never for a frame alone."""
 
     shows_room = False
-    needs_alpha = False
 
     def __init__(self) -> None:
         self._picture = gradient(Size(1, 1))

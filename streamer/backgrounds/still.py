@@ -23,7 +23,6 @@ class StillBackground:
     """
 
     shows_room = False
-    needs_alpha = False
 
     def __init__(self, picture: Image) -> None:
         self._picture = picture
@@ -50,7 +49,6 @@ class TransparentBackground:
     """Nothing behind the person; sinks that cannot show that are not offered it."""
 
     shows_room = False
-    needs_alpha = False
 
     def image_for(self, frame: Frame, alpha: Alpha) -> None:
         """None: transparent."""

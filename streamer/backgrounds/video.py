@@ -54,7 +54,6 @@ class VideoBackground:
     """
 
     shows_room = False
-    needs_alpha = False
 
     def __init__(self, first: Image, shots: Shots, *, is_live: bool) -> None:
         self._shown = first

@@ -61,5 +61,6 @@ class Captured:
                 current.wait_stream(side)
             self._graph = graph
         except RuntimeError as error:  # also the driver's errors; slower, but the same result
+            torch.cuda.set_stream(current)  # which a recording that ends badly does not put back
             logger.warning("steps on the GPU run one by one, for they cannot be recorded: %s", error)
             self._is_plain, self._inputs, self._output = True, [], None

@@ -97,6 +97,23 @@ def test_a_plain_composite_is_made_where_the_frame_lies_and_nothing_is_fetched()
     assert np.array_equal(picture[:, -4:], background.given[0][:, -4:])
 
 
+class Seeing(ScriptedBackground):
+    """Keeps the last alpha that it is given."""
+
+    seen: Alpha
+
+    def image_for(self, frame: Frame, alpha: Alpha) -> Image | None:
+        self.seen = alpha
+        return super().image_for(frame, alpha)
+
+
+def test_a_background_that_is_not_of_the_room_sees_the_small_alpha_and_one_that_is_sees_it_all() -> None:
+    for shows_room in (False, True):
+        hold, background = Holding(), Seeing(shows_room=shows_room)
+        rendering(hold, background).render(make_frame(1))
+        assert np.array_equal(background.seen, left_half(make_frame(1).image) if shows_room else hold.last.small)
+
+
 OTHER_WORK = {
     "alpha": lambda: {"write": "alpha"},
     "foreground": lambda: {"write": "foreground"},
