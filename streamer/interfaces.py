@@ -138,13 +138,13 @@ class HeldMatte(Protocol):
     """The matte by which all that follows is drawn, before that: float32 ``(h', w')`` in [0, 1]. It is judged."""
 
     def full(self) -> Alpha:
-        """Bring the matte here, at the frame's size: float32 ``(h, w)`` in [0, 1]. Raises whatever the GPU does."""
+        """Bring the matte here, at the frame's size: float32 ``(h, w)`` in [0, 1]. ``SegmentationError``: it fails."""
         ...
 
     def over(self, background: Image) -> tuple[Image, Planes | None]:
         """The person over a background, RGB uint8 of the frame's size: the same ``(h, w, 3)``.
 
-        The result comes also as YUV where the frame did. Raises whatever the GPU does.
+        The result comes also as YUV where the frame did. ``SegmentationError``: it fails.
         """
         ...
 

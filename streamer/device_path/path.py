@@ -97,10 +97,13 @@ class DevicePath:
 
     def full_alpha(self, held: Held) -> Alpha:
         """The matte at full size, float32 ``(h, w)``; see ``HeldMatte.full``."""
-        with torch.inference_mode(), self._runtime.on_stream():
-            rgb = held.layout.rgb(held.frame_bytes)
-            alpha = self._down(refined(rgb, self._up(held.small).to(self._device)[None, None])[0, 0])
-        return np.asarray(alpha, np.float32)
+        try:
+            with torch.inference_mode(), self._runtime.on_stream():
+                small = self._up(held.small).to(self._device, non_blocking=True)
+                full: Alpha = self._down(refined(held.layout.rgb(held.frame_bytes), small[None, None])[0, 0])
+                return full
+        except Exception as error:
+            raise self._give_up(error) from error
 
     def composed(self, held: Held, background: Image) -> tuple[Image, Planes | None]:
         """The person over the background; see ``HeldMatte.over``."""
@@ -109,13 +112,13 @@ class DevicePath:
             raise ValueError(f"a background of {background.dtype} {background.shape} for a frame of {layout.size}")
         try:
             with torch.inference_mode(), self._runtime.on_stream():
-                if self._plate is None or self._plate[0] is not background:
-                    self._plate = (background, self._up(background).to(self._device, non_blocking=True))
-                result = self._compose_step(layout)(held.frame_bytes, self._up(held.small), self._plate[1])
+                plate = self._plate
+                if plate is None or plate[0] is not background:
+                    plate = self._plate = (background, self._up(background).to(self._device, non_blocking=True))
+                result = self._compose_step(layout)(held.frame_bytes, self._up(held.small), plate[1])
                 return layout.read(self._down(result))
         except Exception as error:
-            self._give_up(error)
-            raise
+            raise self._give_up(error) from error
 
     def _matte_step(self, layout: Layout, content: Size, padded: Size) -> Captured:
         """The step for frames of this kind; that for those of another kind before it is given up."""
@@ -151,11 +154,15 @@ class DevicePath:
             done.synchronize()
         return landing.numpy()
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: Exception) -> SegmentationError:
+        """Leave the device alone from now on; the result says what it did."""
         text = str(error).strip().splitlines()
-        self._failure = text[0] if text else type(error).__name__
+        reason = text[0] if text else type(error).__name__
+        if not self._failure:
+            logger.warning("frames no longer stay on %s: %s", self._runtime.name, reason)
+        self._failure = reason
         self._matting = self._composing = self._plate = None
-        logger.warning("frames no longer stay on %s: %s", self._runtime.name, self._failure)
+        return SegmentationError(f"the composite failed on {self._runtime.name}: {reason}")
 
 
 def matting(

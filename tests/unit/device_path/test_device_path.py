@@ -189,12 +189,15 @@ def test_after_a_failure_of_the_device_the_segmenter_mattes_alone(
     with caplog.at_level(logging.WARNING), monkeypatch.context() as patched:
         patched.setattr(path, "_empty", fail)
         alpha = path.hold(frame_of(1, SIZE))
-        with pytest.raises(RuntimeError):
+        with pytest.raises(SegmentationError, match=r"^the composite failed on CPU \(torch\): CUDA error"):
             earlier.over(textured(1, SIZE))
+        with pytest.raises(SegmentationError, match=r"out of memory$"):
+            earlier.full()
     assert isinstance(alpha, np.ndarray)
     assert alpha.shape == (96, 160)
     assert isinstance(path.hold(frame_of(2, SIZE)), np.ndarray)
-    assert "frames no longer stay on CPU (torch): CUDA error: out of memory" in caplog.text
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["frames no longer stay on CPU (torch): CUDA error: out of memory"]
 
 
 def test_only_torch_and_an_edge_that_stays_can_be_kept_on_a_device(tmp_path: Path) -> None:
