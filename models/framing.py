@@ -19,9 +19,9 @@ class Framing(NamedTuple):
     """What the network gets: the content with its right and lower edges repeated."""
 
 
-def framing(width: int, height: int, config: UNetConfig) -> Framing:
-    """How a picture of that size enters that network."""
-    return fit(width, height, multiple_px=config.multiple_px, limit_px=config.input_area_px * AREA_SLACK)
+def framing(width: int, height: int, config: UNetConfig, *, share: float = 1.0) -> Framing:
+    """How a picture of that size enters that network, or with that share of the usual area."""
+    return fit(width, height, multiple_px=config.multiple_px, limit_px=config.input_area_px * AREA_SLACK * share)
 
 
 def fit(width: int, height: int, *, multiple_px: int, limit_px: float) -> Framing:

@@ -7,18 +7,28 @@ from torch.nn import functional as F
 
 
 def matte_loss(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
-    """Cross entropy, soft dice and the gradient of the matte, counted where ``known``.
+    """Cross entropy, absolute difference, soft dice and the gradient of the matte, counted where ``known``.
 
-    Cross entropy finds the person, dice keeps small ones from being given up, the gradient term asks for an edge as
-    steep as the true one.
+    Cross entropy finds the person, and is content with a grey veil where it is unsure; the absolute difference is not.
+    Dice keeps small people from being given up, the gradient term asks for an edge as steep as the true one.
     """
-    return cross_entropy(logits, alpha, known) + 0.5 * dice(logits, alpha, known) + gradient(logits, alpha, known)
+    return (
+        cross_entropy(logits, alpha, known)
+        + absolute(logits, alpha, known)
+        + 0.5 * dice(logits, alpha, known)
+        + gradient(logits, alpha, known)
+    )
 
 
 def cross_entropy(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
     """Binary cross entropy with soft targets."""
     each = F.binary_cross_entropy_with_logits(logits, alpha, reduction="none")
     return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def absolute(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
+    """L1 between the two mattes."""
+    return ((logits.sigmoid() - alpha).abs() * known).sum() / known.sum().clamp(min=1)
 
 
 def dice(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:

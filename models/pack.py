@@ -5,8 +5,8 @@
     python -m models.pack configs/train/compact.yaml --data DATA --out packed
     python -m models.train configs/train/compact.yaml --data packed --out runs/gpu --minutes 9 --device cuda
 
-Only the folders that the configuration names are copied, pictures no larger than ``--side`` and as JPEG, masks as PNG.
-Background pictures that the configuration leaves out are not copied.
+Only what the configuration uses is copied: of the folders it trains on one side of the split, of those it validates on
+the other, no rooms that it leaves out. Pictures are no larger than ``--side`` and JPEG, masks PNG.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from pathlib import Path
 
 import cv2
 
-from models.datasets import DatasetError, pictures_in
+from models.datasets import DatasetError, is_validation, pictures_in
 from models.training_config import TrainConfig, left_out_rooms, read_config
 
 
 def pack(config: TrainConfig, config_path: Path, data: Path, out: Path, *, side_px: int, quality: int) -> int:
     """Copy what ``config`` uses from ``data`` to ``out``; returns the bytes written."""
-    people = {group.folder for group in (*config.people, *config.whole)} | set(config.validation)
+    wanted = {(group.folder, False) for group in (*config.people, *config.whole)}
+    wanted |= {(folder, True) for folder in config.validation}
     skipped = left_out_rooms(config, config_path)
     jobs: list[tuple[Path, Path]] = []
-    for folder in sorted(people):
-        jobs += [(path, out / folder / "image" / f"{path.stem}.jpg") for path in pictures_in(data / folder / "image")]
-        for part in ("mask", "ignore"):
+    for folder, validation in sorted(wanted):
+        for part in ("image", "mask", "ignore"):
             if (data / folder / part).is_dir():
-                jobs += [(path, out / folder / part / path.name) for path in pictures_in(data / folder / part)]
+                paths = [path for path in pictures_in(data / folder / part) if is_validation(path.stem) == validation]
+                suffix = ".jpg" if part == "image" else ".png"
+                jobs += [(path, out / folder / part / f"{path.stem}{suffix}") for path in paths]
     for folder in config.backgrounds:
         pictures = [path for path in pictures_in(data / folder) if path.name not in skipped]
         jobs += [(path, out / folder / f"{path.stem}.jpg") for path in pictures]

@@ -19,16 +19,18 @@ from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
 from streamer.config import StreamConfig
 from streamer.controls import Controls
-from streamer.errors import ConfigError, SinkError, WeightsError
+from streamer.errors import ConfigError, SinkError
 from streamer.figures import RunningFigures
 from streamer.frames import Frame, Size
 from streamer.hotkeys import Bindings, Hotkeys
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
+from streamer.live_outputs import VIRTUAL, live_outputs, preview_alone
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.pipeline import Pipeline
 from streamer.readers import ReaderWatch
 from streamer.rendering import Renderer
 from streamer.scaling import keep_to_one_thread
+from streamer.segmentation import adapted
 from streamer.segmentation.within import within
 from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.sinks.stills import Stills
@@ -84,7 +86,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         device = _open_source(config)
         stack.callback(device.close)
         source = framed(device, picture_rules(config))
-        outputs = config.output or (default_output(config, source.info),)
+        outputs = config.output or default_outputs(config, source.info)
         check_outputs(outputs, config)
         is_painted = config.is_painted and config.write == "composite"
         specs = _background_specs(config, is_live=source.info.is_live)
@@ -99,9 +101,11 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         if is_painted:
             painted = stack.enter_context(closing(networks.open_generated(config, source.info, controls, stats)))
             behind.insert(0, painted)
+        is_adaptive = source.info.is_live and config.adaptive_quality
+        finder = stack.enter_context(closing(adapted(segmenter, config.matte_detail))) if is_adaptive else segmenter
         frame_path = networks.open_frame_path(config, segmenter, source.info)
         renderer = Renderer(
-            within(segmenter, source.info.picture),
+            within(finder, source.info.picture),
             behind,
             controls,
             stats,
@@ -123,7 +127,13 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         )
         opened_sinks: list[Sink] = []
         for spec in outputs:
-            sink = _open_sink(spec, source.info, config, controls, figures, painted, hotkeys)
+            try:
+                sink = _open_sink(spec, source.info, config, controls, figures, painted, hotkeys)
+            except SinkError as error:
+                if config.output or config.virtual_device or spec != VIRTUAL or len(outputs) == 1:
+                    raise
+                outputs = preview_alone(str(error))  # it was nobody's wish, and there is another one
+                continue
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
         is_resting = _rest_when_unwanted(device, outputs, opened_sinks, config, controls, stack)
@@ -165,17 +175,13 @@ def check(config: StreamConfig) -> None:
     Raises:
         ConfigError: a background, a hotkey, an output, the encoder, a cue file or the remote control cannot be.
         WeightsError: there is no such file of weights, or the models that paint are missing.
-        MissingExtra: the libraries that paint, or those of the remote control, are missing.
+        MissingExtra: the libraries that paint, those of the remote control, or MediaPipe, are missing.
         SinkError: an output or the statistics cannot be written where they should go.
     """
     for spec in config.background:
         backgrounds.check_spec(spec)
     Bindings(config.hotkeys)
-    if config.weights is not None and not config.weights.is_file():
-        raise WeightsError(f"weights {config.weights} do not exist; check --weights")
-    network = networks.onnx_file(config)
-    if network is not None and not network.is_file():
-        raise WeightsError(f"segmenter {network} does not exist; check --segmenter onnx:FILE")
+    networks.check_matte(config)
     check_outputs(config.output, config)
     web.check(config)
     if config.write == "composite":
@@ -227,13 +233,13 @@ def has_alpha(config: StreamConfig) -> bool:
     return config.write == "foreground" or (config.write == "composite" and "transparent" in config.background)
 
 
-def default_output(config: StreamConfig, info: SourceInfo) -> str:
+def default_outputs(config: StreamConfig, info: SourceInfo) -> tuple[str, ...]:
     """Where to write when nobody said so."""
     if info.is_live:
-        return "preview"
+        return live_outputs(config.virtual_device)
     if info.is_still:
-        return "out.png"
-    return "out.mov" if has_alpha(config) else "out.mp4"
+        return ("out.png",)
+    return ("out.mov" if has_alpha(config) else "out.mp4",)
 
 
 def _check_pattern(spec: str, config: StreamConfig) -> None:

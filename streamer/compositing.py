@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -15,7 +15,6 @@ from streamer.yuv import convert_blocks
 
 _Levels: TypeAlias = NDArray[np.uint8]
 _Colours: TypeAlias = NDArray[np.float32]
-Value = TypeVar("Value", np.uint8, np.float32)
 
 SMALL_AREA_PX = 256 * 144
 """Colours are carried into the edge on a picture of about this many pixels: they vary slowly."""
@@ -83,7 +82,7 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
     if edge is None or edge.where.size == 0:
         return image
     estimated = image.copy()
-    estimated.reshape(-1, 3)[edge.where] = np.rint(edge.colours)
+    estimated.reshape(-1, 3)[edge.where] = np.rint(edge.colours).T
     return estimated
 
 
@@ -142,7 +141,7 @@ class _Edge:
     where: NDArray[np.intp]
     """Flat indices ``(n,)`` into the picture of all that is neither the room (level 0) nor deep inside the person."""
     colours: _Colours
-    """RGB ``(n, 3)``."""
+    """RGB ``(3, n)``: NumPy takes half the time for it as for ``(n, 3)``."""
 
 
 def _replace(image: Image, alpha: Alpha, background: Image) -> tuple[Image, _Edge | None]:
@@ -152,11 +151,11 @@ def _replace(image: Image, alpha: Alpha, background: Image) -> tuple[Image, _Edg
     if edge is None:
         return result, None
     cv2.copyTo(image[edge.box], edge.core, result[edge.box])
-    behind = _at(background, edge.where).astype(np.float32)
+    behind = _at(background, edge.where)
     colours = edge.colours - behind
-    colours *= np.take(levels, edge.where)[:, None] * np.float32(1 / 255)
+    colours *= np.take(levels, edge.where) * np.float32(1 / 255)
     colours += behind
-    result.reshape(-1, 3)[edge.where] = np.rint(colours, out=colours)
+    result.reshape(-1, 3)[edge.where] = np.rint(colours, out=colours).T
     return result, edge
 
 
@@ -179,13 +178,13 @@ def _cleaned_edge(image: Image, levels: _Levels) -> _Edge | None:
     across, down = where % box_w, where // box_w
     where = (down + rows.start) * width + (across + columns.start)
     if where.size == 0:
-        return _Edge(box, is_core.view(np.uint8), where, np.empty((0, 3), np.float32))
+        return _Edge(box, is_core.view(np.uint8), where, np.empty((3, 0), np.float32))
     size = Size(max(1, round(box_w * scale)), max(1, round(box_h * scale)))
     small = cv2.cvtColor(_sampled(image[box], size).astype(np.float32), cv2.COLOR_RGB2RGBA)
     person = _carry(small, _sampled(inside, size))
     room = _carry(small, 255 - cv2.dilate(_sampled(levels, size), np.ones((3, 3), np.uint8)))
     spots = (down * size.height // box_h) * size.width + across * size.width // box_w
-    own = _at(image, where).astype(np.float32)
+    own = _at(image, where)
     return _Edge(box, is_core.view(np.uint8), where, _without_room(own, _at(person, spots), _at(room, spots)))
 
 
@@ -202,9 +201,9 @@ def _even_span(start: int, stop: int, margin: int, end: int) -> slice:
     return slice(max(0, start - margin) // 2 * 2, min(end, (stop + margin + 1) // 2 * 2))
 
 
-def _at(image: NDArray[Value], where: NDArray[np.intp]) -> NDArray[Value]:
-    """The pixels ``(n, channels)`` at flat indices; several times as fast as indexing with them."""
-    return np.take(image.reshape(-1, image.shape[2]), where, axis=0)
+def _at(image: _Levels | _Colours, where: NDArray[np.intp]) -> _Colours:
+    """The colours ``(3, n)`` at flat indices; several times as fast as indexing with them."""
+    return np.take(image.reshape(-1, 3), where, axis=0).T.astype(np.float32, order="C")
 
 
 def rim_px(size: Size) -> int:
@@ -213,11 +212,12 @@ def rim_px(size: Size) -> int:
 
 
 def _without_room(own: _Colours, person: _Colours, room: _Colours) -> _Colours:
-    """Move each colour ``(n, 3)`` away from the room's, by its share of it, and never beyond the person's."""
+    """Move each colour ``(3, n)`` away from the room's, by its share of it, and never beyond the person's."""
     axis = room - person
-    share = np.einsum("ij,ij->i", own - person, axis) / (np.einsum("ij,ij->i", axis, axis) + INDISTINCT)
-    cleaned = own - np.clip(share, 0, 1)[:, None] * axis
-    return np.clip(cleaned, np.minimum(own, person), np.maximum(own, person))
+    share = ((own - person) * axis).sum(axis=0) / ((axis * axis).sum(axis=0) + np.float32(INDISTINCT))
+    axis *= np.clip(share, 0, 1, out=share)
+    cleaned = own - axis
+    return np.clip(cleaned, np.minimum(own, person), np.maximum(own, person), out=cleaned)
 
 
 def _carry(colours: _Colours, levels: _Levels) -> _Colours:

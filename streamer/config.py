@@ -80,8 +80,8 @@ class StreamConfig(BaseModel):
     /dev/video0), an rtsp or http URL, or demo."""
     output: Annotated[Texts, Field(max_length=2)] = ()
     """Where to write, one or two of: a video (.mp4 .mov .mkv .webm), numbered pictures (mattes/%06d.png), one picture
-    for a picture, preview (a window), virtual (a virtual camera), null. Not given: preview for a camera or URL, else
-    out.mp4, out.png for a picture, out.mov with transparency."""
+    for a picture, preview (a window), virtual (a virtual camera), null. Not given: for a camera or URL virtual, if
+    there is one, and preview; else out.mp4, out.png for a picture, out.mov with transparency."""
     overwrite: bool = False
     """Replace an output that exists, once the new one is whole. Without it an existing file is refused."""
     background: Annotated[Texts, Field(min_length=1)] = ("blur",)
@@ -193,9 +193,12 @@ class StreamConfig(BaseModel):
     model: Literal["compact", "classic"] = "compact"
     """Network that finds the person: compact runs in real time on a CPU; classic has 31 million parameters and needs a
     file of weights."""
-    segmenter: Annotated[str, Field(pattern=r"^unet$|^onnx:.+$")] = "unet"
-    """What finds the person: unet, the program's own network, or onnx:FILE, another one; a YAML file of the same name
-    beside it says how to feed it."""
+    segmenter: Annotated[str, Field(pattern=r"^unet$|^mediapipe$|^onnx:.+$")] = "unet"
+    """What finds the person: unet, the program's own network; mediapipe, MediaPipe's selfie models; or onnx:FILE, any
+    other one, which a YAML file of the same name beside it says how to feed."""
+    mediapipe_python: Path | None = None
+    """Interpreter that has MediaPipe, for segmenter mediapipe. Not given: this one if it has it, else
+    .venv-peer/bin/python."""
     weights: Path | None = None
     """Weights of the network, a .safetensors or .pth file. Not given: the ones that come with the program."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -204,6 +207,11 @@ class StreamConfig(BaseModel):
     """Refuse to run the network on the CPU, instead of falling back to it."""
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
+    matte_detail: Literal["normal", "fine"] = "normal"
+    """How large a picture the network sees. Fine keeps less of what stands close to a head or shoulder, and takes more
+    than twice the time."""
+    adaptive_quality: bool = True
+    """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
 
     frame_path: Literal["auto", "cpu"] = "auto"
     """Where frames are composed: auto is the NVIDIA GPU that runs the network, if one does; cpu is the CPU."""
@@ -340,7 +348,7 @@ def _reason(problem: Mapping[str, Any]) -> str:
             "camera_fourcc": "four letters, such as MJPG",
             "crop": "LEFT,TOP,RIGHT,BOTTOM in percent, such as 10,0,10,0",
             "output_size": "WIDTHxHEIGHT, such as 1280x720",
-            "segmenter": "unet or onnx:FILE",
+            "segmenter": "unet, mediapipe or onnx:FILE",
             "plate_size": "WIDTHxHEIGHT in multiples of 64, such as 768x448",
             "plate_device": "auto, cpu, cuda, cuda:1 or mps",
         }

@@ -18,6 +18,7 @@ from streamer.cues import read_cues
 from streamer.errors import MissingExtra, WeightsError
 from streamer.frames import Alpha, Image, Size
 from streamer.interfaces import Background, PlateGenerator, Segmenter, SourceInfo
+from streamer.peer_python import PEER_HINT, find_peer
 from streamer.priorities import painter_threads
 from streamer.stats import Stats
 
@@ -42,6 +43,8 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
         runtime=config.runtime,
         require_gpu=config.require_gpu,
         onnx_file=onnx_file(config),
+        mediapipe_python=mediapipe_python(config),
+        detail=config.matte_detail,
         clean_plate=config.clean_plate,
         steadiness=config.steadiness,
         rules=MatteRules(
@@ -77,6 +80,39 @@ def onnx_file(config: StreamConfig) -> Path | None:
     """The file of ``--segmenter onnx:FILE``; None = the program's own network."""
     _, _, path = config.segmenter.partition("onnx:")
     return Path(path).expanduser() if path else None
+
+
+def mediapipe_python(config: StreamConfig) -> Path | None:
+    """The interpreter that runs ``--segmenter mediapipe``; None = another segmenter.
+
+    Raises:
+        ConfigError: there is none where ``--mediapipe-python`` says.
+        MissingExtra: nobody said where, and there is none in the usual places.
+    """
+    if config.segmenter != "mediapipe":
+        return None
+    python = find_peer(config.mediapipe_python, flag="--mediapipe-python")
+    if python is None:
+        raise MissingExtra(
+            f"segmenter mediapipe needs an interpreter that has MediaPipe: {PEER_HINT}, or name one with "
+            "--mediapipe-python"
+        )
+    return python
+
+
+def check_matte(config: StreamConfig) -> None:
+    """Refuse a network that is not there, before anything is opened.
+
+    Raises:
+        WeightsError: there is no such file of weights, or no such ONNX file.
+        ConfigError, MissingExtra: as of ``mediapipe_python``.
+    """
+    if config.weights is not None and not config.weights.is_file():
+        raise WeightsError(f"weights {config.weights} do not exist; check --weights")
+    network = onnx_file(config)
+    if network is not None and not network.is_file():
+        raise WeightsError(f"segmenter {network} does not exist; check --segmenter onnx:FILE")
+    mediapipe_python(config)
 
 
 # -- the painter -----------------------------------------------------------------------------------------------------

@@ -41,3 +41,16 @@ def signals_heeded(on_interrupt: Callable[[], None], on_terminate: Callable[[], 
     finally:
         for number, handler in replaced:
             signal.signal(number, handler)
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """A process started meanwhile is deaf to Ctrl-C from its first moment: the terminal sends it to both."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

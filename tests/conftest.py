@@ -14,7 +14,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-STAGE_NAMES = {"capture", "matte", "render", "background", "terminal keys", "global keys", "api", "stats"}
+STAGE_NAMES = {"capture", "matte", "render", "background", "terminal keys", "global keys", "api", "stats", "mediapipe"}
 JOIN_S = 2.0
 
 

@@ -26,8 +26,8 @@ class GeneratedBackground:
 
     Until the first plate is there, and whenever there is none of use, ``stand_in`` is shown: a picture that holds no
     pixel of the room. Plates hold no person (see ``plates.py``), so the plate itself is the safe picture, unless it
-    keeps the room's shapes. A prompt whose plate is on the shelf is shown at once; while no plate is waited for, those
-    that are missing there are made ahead.
+    keeps the room's shapes. A prompt whose plate is on the shelf is shown at once, also as the safe picture while no
+    frames come; while no plate is waited for, those that are missing there are made ahead.
 
     Args:
         orders: makes the plates.
@@ -78,6 +78,8 @@ class GeneratedBackground:
         self._from: Image | None = None
         self._faded_from_s = 0.0
         self._shown: Image | None = None
+        self._seen_at_s = 0.0
+        self._preview: tuple[PlacedPlate, Image] | None = None
 
     @property
     def status(self) -> str:
@@ -85,8 +87,14 @@ class GeneratedBackground:
         scene, placed = self._scene, self._placed
         if scene is None or placed is None:
             return "painting the first background"
-        is_there = placed.plate.prompt == scene.prompt
-        status = f"background: {scene.prompt}" if is_there else f"painting: {scene.prompt}"
+        wished = self._wished()
+        if wished is not None:
+            scene, placed = wished, self._shelf.get(wished)
+        if placed is None:
+            status = f"painted when the camera is on: {scene.prompt}"
+        else:
+            is_there = placed.plate.prompt == scene.prompt
+            status = f"background: {scene.prompt}" if is_there else f"painting: {scene.prompt}"
         ready = self._shelf.status(scene)
         return f"{status} ({ready})" if ready else status
 
@@ -98,7 +106,10 @@ class GeneratedBackground:
 
     def image_for(self, frame: Frame, alpha: Alpha) -> Image:
         """The plate for this frame, at its size. ``GenerationError``: the first plate of a file cannot be made."""
-        now_s = frame.pts_s
+        now_s = self._seen_at_s = frame.pts_s
+        preview, self._preview = self._preview, None
+        if preview is not None and preview[0].scene == self._scene_at(now_s):
+            self._shown = preview[1]  # to fade from what was seen last
         if self._shown is not None and self._shown.shape[:2] != frame.image.shape[:2]:
             self._watch.reset()
             self._from = self._shown = None
@@ -110,7 +121,15 @@ class GeneratedBackground:
         return self._shown
 
     def safe_image(self, size: Size) -> Image:
-        """What was shown last, else the plate, else the stand-in: none holds a person or the room."""
+        """What was shown last, else the plate, else the stand-in: none holds a person or the room.
+
+        If another prompt was chosen since the last frame and its plate is at hand, that plate.
+        """
+        wished = None if self._keeps_room else self._wished()
+        at_hand = self._shelf.get(wished) if wished is not None else None
+        if at_hand is not None:
+            return self._previewed(at_hand, size)
+        self._preview = None
         shown = None if self._keeps_room else self._shown
         if shown is not None and shown.shape[:2] == (size.height, size.width):
             return shown  # as bright as the room is now, and moved with the camera
@@ -121,6 +140,18 @@ class GeneratedBackground:
         """Give up the plate under way, release the models and the stand-in."""
         self._orders.close()
         self._stand_in.close()
+
+    def _wished(self) -> Scene | None:
+        """What is to be shown by now, if no frame has heeded that yet; while the camera is off none comes."""
+        scene = self._scene_at(self._seen_at_s)
+        return None if self._scene is None or scene == self._scene or self._is_frozen() else scene
+
+    def _previewed(self, placed: PlacedPlate, size: Size) -> Image:
+        """A plate before a frame shows it, at that size; made once."""
+        preview = self._preview
+        if preview is None or preview[0] is not placed or preview[1].shape[:2] != (size.height, size.width):
+            preview = self._preview = (placed, _stretched(placed.plate.image, size))
+        return preview[1]
 
     def _order_what_is_due(self, seen: Keyframe, view: View) -> View:
         """Heed the prompt and the room of a frame; the result is its view of the keyframe that holds from now on."""

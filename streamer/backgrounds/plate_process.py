@@ -10,8 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -20,6 +19,7 @@ from streamer.errors import GenerationCancelled, GenerationError, StreamerError
 from streamer.frames import Keyframe, Plate
 from streamer.interfaces import PlateGenerator
 from streamer.priorities import PAINTER_NICENESS
+from streamer.signals import interrupts_held_back
 
 POLL_S = 0.05
 """How often a waiting thread looks up to see whether the plate is still wanted."""
@@ -79,7 +79,7 @@ class PlateProcess:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._open_generator), name="plates", daemon=True)
-        with _interrupts_held_back():
+        with interrupts_held_back():
             self._process.start()
         theirs.close()
         return self._pipe
@@ -95,19 +95,6 @@ class PlateProcess:
                 process.kill()
                 process.join()
             process.close()
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """A process started meanwhile is deaf to Ctrl-C from its first moment: the terminal sends it to both."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Any, open_generator: Callable[[], PlateGenerator]) -> None:

@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
 def _speed(settings: BenchSettings, folder: Path, console: Console) -> tuple[Mapping[str, object], int]:
     """Run both programs over each clip."""
     from streamer.bench import report
-    from streamer.bench.contest import find_peer
+    from streamer.peer_python import find_peer
 
     peer = None if settings.no_peer else find_peer(settings.peer_python)
     contests = []

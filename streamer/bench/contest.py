@@ -8,18 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from streamer.errors import ConfigError, StreamerError
+from streamer.errors import StreamerError
 
 OURS, PEER = "backlot", "MediaPipe loop"
 PEER_LOOP = Path(__file__).parent / "peers" / "mediapipe_loop.py"
 ROOT = Path(__file__).parents[2]
 """A clone need not be installed."""
-PEER_VENV = Path(".venv-peer")
-PEER_HINT = "python -m venv .venv-peer && .venv-peer/bin/pip install mediapipe==0.10.21"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +103,6 @@ def run_peer(python: Path, clip: Path, background: str, folder: Path) -> Run:
     """
     out = str(folder / "peer.mp4")
     return _run([str(python), str(PEER_LOOP), str(clip), out, background], folder / "peer.json", PEER)
-
-
-def find_peer(python: Path | None) -> Path | None:
-    """The interpreter that has MediaPipe; None if there is none.
-
-    Args:
-        python: where the user says it is; else this one is tried, then the virtual environment ``.venv-peer``.
-
-    Raises:
-        ConfigError: there is nothing where the user says.
-    """
-    if python is not None:
-        if not python.is_file():
-            raise ConfigError(f"--peer-python {python} does not exist; make it with {PEER_HINT}")
-        return python
-    if find_spec("mediapipe") is not None:
-        return Path(sys.executable)
-    inside = PEER_VENV / "bin" / "python", PEER_VENV / "Scripts" / "python.exe"
-    return next((path for path in inside if path.is_file()), None)
 
 
 def _run(command: list[str], result: Path, name: str) -> Run:

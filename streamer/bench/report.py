@@ -12,8 +12,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from streamer.bench.contest import OURS, PEER_HINT, Contest, Run
+from streamer.bench.contest import OURS, Contest, Run
 from streamer.errors import SinkError
+from streamer.peer_python import PEER_HINT
 
 PERCENTILES = ("p50", "p95", "p99")
 MEANING = {

@@ -11,15 +11,22 @@ from typing import Any
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
 from models.framing import framing
 from streamer.errors import ConfigError, SegmentationError, WeightsError
+from streamer.interfaces import Segmenter
+from streamer.segmentation.adaptive import AdaptiveSegmenter
 from streamer.segmentation.clean_plate import open_clean_plate
+from streamer.segmentation.mediapipe_runtime import MediapipeRuntime, mediapipe_framing
 from streamer.segmentation.onnx_file import OnnxFileRuntime, read_feeding
 from streamer.segmentation.predictor import NO_RULES, NetworkSegmenter
+from streamer.segmentation.quality import QualityControl
 from streamer.segmentation.rules import MatteRules
 from streamer.segmentation.runtimes import FASTEST_FIRST, Runtime, TorchRuntime, open_cpu_runtime
 from streamer.stats import Stats
 
-__all__ = ["DEVICES", "RUNTIMES", "MatteRules", "open_segmenter"]
+__all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
+INPUT_SHARES = {"normal": (1.0, 0.7, 0.47), "fine": (2.4, 1.0, 0.7, 0.47)}
+"""For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
+usual area. For 16:9: 512x288, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -34,6 +41,8 @@ def open_segmenter(
     runtime: str = "auto",
     require_gpu: bool = False,
     onnx_file: Path | None = None,
+    mediapipe_python: Path | None = None,
+    detail: str = "normal",
     clean_plate: str = "off",
     steadiness: float = 0.0,
     rules: MatteRules = NO_RULES,
@@ -48,6 +57,8 @@ def open_segmenter(
         runtime: one of ``RUNTIMES``; ``auto`` is torch on a GPU and the fastest that is installed on the CPU.
         require_gpu: never run on the CPU.
         onnx_file: a network of the user's own instead; it runs on the CPU, and model, weights and runtime do not count.
+        mediapipe_python: MediaPipe's models instead, run by that interpreter; likewise.
+        detail: how large a picture the program's own networks see, a key of ``INPUT_SHARES``.
         clean_plate: what is known of the room without a person: ``off``, ``learn``, ``snap`` or a picture's path.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
         rules: what the user says about the matte.
@@ -65,12 +76,17 @@ def open_segmenter(
         "rules": rules,
         "stats": stats,
     }
+    must_have_gpu = require_gpu or device not in ("auto", "cpu")
     if onnx_file is not None:
-        if require_gpu or device not in ("auto", "cpu"):
+        if must_have_gpu:
             raise ConfigError(f"a network in an ONNX file ({onnx_file}) runs on the CPU only: use --device cpu")
         feeding = read_feeding(onnx_file)
         own = OnnxFileRuntime(onnx_file, feeding)
         return NetworkSegmenter(onnx_file.stem, feeding.framing, own, **habits)
+    if mediapipe_python is not None:
+        if must_have_gpu:
+            raise ConfigError("segmenter mediapipe runs on the CPU only: use --device cpu")
+        return NetworkSegmenter("selfie", mediapipe_framing, MediapipeRuntime(mediapipe_python), **habits)
     _check("device", device, DEVICES)
     _check("runtime", runtime, RUNTIMES)
     if require_gpu and device == "cpu":
@@ -87,7 +103,16 @@ def open_segmenter(
             running = TorchRuntime(load(), chosen)
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
-    return NetworkSegmenter(model, partial(framing, config=config), running, **habits)
+    shares = INPUT_SHARES[detail] if chosen == "cpu" else INPUT_SHARES[detail][:1]
+    usual, *smaller = (partial(framing, config=config, share=share) for share in shares)
+    return NetworkSegmenter(model, usual, running, smaller=smaller, **habits)
+
+
+def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> Segmenter:
+    """The segmenter for live work: it computes at a smaller size while the machine cannot keep up, if it has one."""
+    if segmenter.steps == 1:
+        return segmenter
+    return AdaptiveSegmenter(segmenter, QualityControl(INPUT_SHARES[detail]))
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:

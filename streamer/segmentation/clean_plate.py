@@ -53,6 +53,11 @@ class CleanPlate:
         self._seen: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
         self._snapped = 0
 
+    @property
+    def is_snapping(self) -> bool:
+        """Whether the empty room is being averaged, which begins anew at another size."""
+        return self._snaps and self._snapped < SNAP_FRAMES
+
     def reset(self) -> None:
         """Forget what was learnt; a picture that was given or snapped is kept."""
         if self._learns:
@@ -71,7 +76,7 @@ class CleanPlate:
         if self._room.shape != picture.shape:
             self._start(Size(picture.shape[1], picture.shape[0]))
         colours = picture.astype(np.float32)
-        if self._snaps and self._snapped < SNAP_FRAMES:
+        if self.is_snapping:
             self._snap(colours)
             return np.zeros_like(alpha)
         known = self._seen >= LEARNT_AFTER
@@ -92,7 +97,8 @@ class CleanPlate:
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)
-        if self._snapped == SNAP_FRAMES:  # the one who has come into the picture since is no part of the room
+        # The one who has come into the picture since is no part of the room, and no size is blurred by another one's.
+        if self._snapped == SNAP_FRAMES and self._given is None:
             self._given = self._room.round().clip(0, 255).astype(np.uint8)
         if self._given is None:
             self._snapped = 0

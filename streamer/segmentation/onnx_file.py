@@ -97,6 +97,7 @@ class OnnxFileRuntime(Runtime):
         if not is_installed("onnxruntime"):
             raise MissingExtra(f"a network in an ONNX file needs onnxruntime: {INSTALL['onnxruntime']}")
         self._path, self._feeding = path, feeding
+        self.has_memory = bool(feeding.state)
         try:
             self._session = onnx_session(path)
         except Exception as error:  # ONNX Runtime's exceptions have no common base

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -21,6 +22,8 @@ from streamer.segmentation.runtimes import Runtime
 from streamer.stats import Stats
 
 NO_RULES = MatteRules()
+KNOWN_FRAMINGS = 8
+"""So many sizes of pictures are remembered with their framing, which takes a quarter of a millisecond to find."""
 OUT_OF_RANGE = 1e-3
 """How far outside [0, 1] an alpha may be by rounding."""
 
@@ -36,6 +39,7 @@ class NetworkSegmenter:
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 (each picture for itself) to below 1.
         rules: what the user says about the matte.
         stats: where to note the times of ``network`` and ``refine``; None = nowhere.
+        smaller: the same as ``framing`` for smaller sizes of the input, among which ``step`` chooses.
     """
 
     def __init__(
@@ -48,9 +52,10 @@ class NetworkSegmenter:
         steadiness: float = 0.0,
         rules: MatteRules = NO_RULES,
         stats: Stats | None = None,
+        smaller: Sequence[Callable[[int, int], Framing]] = (),
     ) -> None:
         self._model = model
-        self._framing = framing
+        self._framings = tuple(lru_cache(KNOWN_FRAMINGS)(size) for size in (framing, *smaller))
         self._runtime: Runtime | None = runtime
         self._stats = stats
         self._rules = rules
@@ -60,12 +65,37 @@ class NetworkSegmenter:
         self._refiner = Refiner()
         self._where = runtime.name
         self._picture: Size | None = None
-        self._content = self._input = Size(0, 0)
+        self._seen: Image | None = None
+        self._found: Alpha = np.empty((0, 0), np.float32)
+        self.step = 0
+        """At which of its sizes the network computes the next picture: 0 = the usual one, then the smaller ones."""
+
+    @property
+    def steps(self) -> int:
+        """How many sizes there are."""
+        return len(self._framings)
+
+    @property
+    def may_change_size(self) -> bool:
+        """Not while a picture of the empty room is being averaged: that would begin anew."""
+        return self._clean_plate is None or not self._clean_plate.is_snapping
+
+    @property
+    def input_size(self) -> Size | None:
+        """Of the network's input for pictures like the last one; None before the first."""
+        return self._fitted(self._picture)[1] if self._picture else None
+
+    def prepare(self, step: int) -> None:
+        """Get ready to compute at that size, which may take a second; on another thread than ``segment``'s."""
+        runtime, picture = self._runtime, self._picture
+        if runtime is not None and picture is not None:
+            padded = self._framings[step](*picture).padded
+            runtime.prepare((1, 3, padded[1], padded[0]))
 
     @property
     def description(self) -> str:
         """What really runs, e.g. ``compact 320x192 on CPU (openvino)``; the size is known after the first picture."""
-        size = f" {self._input}" if self._picture else ""
+        size = f" {self.input_size}" if self._picture else ""
         return f"{self._model}{size} on {self._where}"
 
     @property
@@ -90,7 +120,7 @@ class NetworkSegmenter:
         try:
             with self.time("network"):
                 shrunk = shrink(image, content)
-                small = runtime.alpha(as_batch(shrunk, padded))
+                small = self._alpha_of(runtime, shrunk, padded)
         except Exception as error:  # each runtime has its own exceptions; a frame without a matte is never shown
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
@@ -106,12 +136,8 @@ class NetworkSegmenter:
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise SegmentationError(f"a picture must be uint8 RGB (h, w, 3), not {image.dtype} {image.shape}")
-        picture = Size(image.shape[1], image.shape[0])
-        if picture != self._picture:
-            self._picture = picture
-            fitted = self._framing(*picture)
-            self._content, self._input = Size(*fitted.content), Size(*fitted.padded)
-        return self._content, self._input
+        self._picture = Size(image.shape[1], image.shape[0])
+        return self._fitted(self._picture)
 
     def settle(self, shrunk: Image, small: Alpha) -> Alpha:
         """What becomes of the network's alpha before its edges are refined: known room, memory and rules heeded.
@@ -125,6 +151,7 @@ class NetworkSegmenter:
         """
         low, high = float(small.min()), float(small.max())
         if not (low >= -OUT_OF_RANGE and high <= 1 + OUT_OF_RANGE):  # also false for NaN
+            self._seen = None
             raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
         small = small[: shrunk.shape[0], : shrunk.shape[1]]
         if self._clean_plate is not None:
@@ -135,6 +162,7 @@ class NetworkSegmenter:
         """Forget earlier frames: the next one starts a new scene."""
         if self._runtime is not None:
             self._runtime.reset()
+        self._seen = None
         if self._clean_plate is not None:
             self._clean_plate.reset()
         self._steadier.reset()
@@ -142,7 +170,23 @@ class NetworkSegmenter:
 
     def close(self) -> None:
         """Release the runtime. May be called twice."""
-        self._runtime = None
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            runtime.close()
+
+    def _fitted(self, picture: Size) -> tuple[Size, Size]:
+        """What a picture of that size is scaled to, and the network's input."""
+        content, padded = self._framings[self.step](*picture)
+        return Size(*content), Size(*padded)
+
+    def _alpha_of(self, runtime: Runtime, shrunk: Image, padded: Size) -> Alpha:
+        """The network's alpha of its own small picture; of the very picture that it saw last it would be the same."""
+        if self._seen is None or not np.array_equal(shrunk, self._seen):
+            self._seen = None
+            self._found = runtime.alpha(as_batch(shrunk, padded))
+            if not runtime.has_memory:
+                self._seen = shrunk
+        return self._found
 
     def time(self, step: str) -> AbstractContextManager[None]:
         """Note in the stats how long this takes."""

@@ -76,9 +76,12 @@ class PatchSorter:
     def _best(self, fits: NDArray[np.float64], labels: NDArray[np.int32], count: int) -> int:
         """The label that fits best; the one that was kept so far wins unless another is much better."""
         best = int(fits.argmax())
-        if self._kept is None or self._kept.shape != labels.shape or not self._kept.any():
+        if self._kept is None or not self._kept.any():
             return best
-        overlaps = np.bincount(labels[self._kept], minlength=count)
+        kept = self._kept.view(np.uint8)
+        if kept.shape != labels.shape:  # the matte's size has changed, but not who is in the picture
+            kept = cv2.resize(kept, (labels.shape[1], labels.shape[0]), interpolation=cv2.INTER_NEAREST)
+        overlaps = np.bincount(labels[kept > 0], minlength=count)
         overlaps[0] = 0
         former = int(overlaps.argmax())
         if not overlaps[former] or not np.isfinite(fits[former]):

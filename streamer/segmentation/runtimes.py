@@ -29,6 +29,8 @@ INSTALL = {
     "openvino": "pip install openvino",
     "onnxruntime": "pip install onnxruntime",
 }
+KEPT_SIZES = 4
+"""So many compiled networks are kept, some ten megabytes each."""
 MAX_THREADS = 4
 """More cores hardly speed up a network this small, and capture and encoding want them."""
 
@@ -38,6 +40,8 @@ class Runtime(Protocol):
 
     name: str
     """For people: ``CPU (openvino)``."""
+    has_memory: bool = False
+    """Whether what it finds also depends on the pictures before."""
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
         """RGB in [0, 1], float32 ``(1, 3, h, w)`` with sides the network takes, to alpha, float32 ``(h, w)``."""
@@ -45,6 +49,14 @@ class Runtime(Protocol):
 
     def reset(self) -> None:
         """Forget earlier frames; most networks see each picture for itself and have nothing to forget."""
+        return
+
+    def prepare(self, shape: tuple[int, int, int, int]) -> None:
+        """Get ready for batches of that shape, on another thread than ``alpha``'s; most are ready for any."""
+        return
+
+    def close(self) -> None:
+        """Release what outlives the object, such as a process; most hold nothing of the kind. May be called twice."""
         return
 
 
@@ -99,7 +111,7 @@ class OnnxRuntime(Runtime):
 
 
 class OpenVinoRuntime(Runtime):
-    """OpenVINO on the CPU, compiled for the size at hand.
+    """OpenVINO on the CPU, compiled for each size that comes, the last few of which are kept.
 
     Where the CPU has bfloat16 it computes in that: nearly twice as fast; alphas differ by thousandths, at
     steep edges by one or two hundredths.
@@ -113,18 +125,23 @@ class OpenVinoRuntime(Runtime):
         self.name = "CPU (openvino)"
         self._core = openvino.Core()
         self._onnx = onnx
-        self._shape: tuple[int, ...] = ()
-        self._request: Any = None
+        self._requests: dict[tuple[int, ...], Any] = {}
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
-        """See ``Runtime``. A new size costs a compilation of about 0.1 s."""
-        if batch.shape != self._shape:
-            self._compile(batch.shape)
-        self._request.infer({0: batch})
-        result: Alpha = self._request.get_output_tensor(0).data[0, 0].copy()
+        """See ``Runtime``. A new size costs a compilation of 0.1 s, on a busy machine of a second."""
+        request = self._requests.get(batch.shape)
+        if request is None:
+            request = self._compile(batch.shape)
+        request.infer({0: batch})
+        result: Alpha = request.get_output_tensor(0).data[0, 0].copy()
         return result
 
-    def _compile(self, shape: tuple[int, ...]) -> None:
+    def prepare(self, shape: tuple[int, int, int, int]) -> None:
+        """Compile for that shape."""
+        if shape not in self._requests:
+            self._compile(shape)
+
+    def _compile(self, shape: tuple[int, ...]) -> Any:
         model = self._core.read_model(self._onnx)
         model.reshape(list(shape))
         settings = {
@@ -134,8 +151,10 @@ class OpenVinoRuntime(Runtime):
             # Else it binds the calling thread to one core, and waits there for the encoder while another core is idle.
             "ENABLE_CPU_PINNING": False,
         }
-        self._request = self._core.compile_model(model, "CPU", settings).create_infer_request()
-        self._shape = shape
+        request = self._core.compile_model(model, "CPU", settings).create_infer_request()
+        newest = list(self._requests.items())[1 - KEPT_SIZES :]
+        self._requests = {**dict(newest), shape: request}  # replaced, for another thread may look into it
+        return request
 
 
 def onnx_session(path: Path) -> Any:

@@ -87,7 +87,7 @@ CASES: dict[str, tuple[Prepare, str]] = {
     ),
     "weights of another network": (other_network, "other.safetensors"),
     "missing network file": (lambda folder: [*input_that_exists(folder), "--segmenter", "onnx:no.onnx"], "no.onnx"),
-    "segmenter of no kind": (lambda folder: ["--segmenter", "magic"], "unet or onnx:FILE"),
+    "segmenter of no kind": (lambda folder: ["--segmenter", "magic"], "unet, mediapipe or onnx:FILE"),
     "missing clean plate": (lambda folder: [*input_that_exists(folder), "--clean-plate", "no.png"], "no.png"),
     "patch of all the picture": (lambda folder: ["--min-island", "200"], "less than or equal to 50"),
     "crop of three": (lambda folder: ["--crop", "10,0,10"], "--crop: should be LEFT,TOP,RIGHT,BOTTOM in percent"),

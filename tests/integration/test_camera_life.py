@@ -206,7 +206,14 @@ def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="readers can be told on Linux only")
-def test_the_camera_is_on_only_while_a_program_reads_the_virtual_one(life: Life) -> None:
+@pytest.mark.parametrize("output", [("virtual",), ()], ids=["virtual", "not named, without a display"])
+def test_the_camera_is_on_only_while_a_program_reads_the_virtual_one(
+    output: tuple[str, ...], life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.live_outputs.find_spec", lambda name: name)
+    monkeypatch.setattr("streamer.devices.list_virtual_cameras", lambda: [str(life.device)])
+    monkeypatch.delenv("DISPLAY", raising=False)
+
     def act() -> None:
         wait(life.connections[0].has_closed)
         with subprocess.Popen(["sh", "-c", f"exec 3<'{life.device}'; read line"], stdin=subprocess.PIPE) as reader:
@@ -214,7 +221,7 @@ def test_the_camera_is_on_only_while_a_program_reads_the_virtual_one(life: Life)
             reader.communicate(b"\n", timeout=WAIT_S)
         wait(life.connections[1].has_closed)
 
-    life.run(act, output=("virtual",))
+    life.run(act, output=output)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from media import b_frames, constant
 from networks import red_means_person
 
 from streamer import bench
-from streamer.bench import contest, memory, report
+from streamer.bench import memory, report
 from streamer.bench.clips import cut_clip, repeat_clip, write_demo_clip, write_picture
-from streamer.bench.contest import OURS, PEER, Contest, Run, compete, find_peer, run_ours, run_peer
+from streamer.bench.contest import OURS, PEER, Contest, Run, compete, run_ours, run_peer
 from streamer.bench.machine import describe_machine, peak_rss_mb
 from streamer.errors import ConfigError, SinkError, SourceError, StreamerError
 from streamer.frames import Size
+from streamer.peer_python import find_peer
 
 
 def a_run(fps: float, peak_rss_mb: float | None = None) -> Run:
@@ -124,7 +125,7 @@ def test_an_interpreter_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 
 def test_the_peer_is_looked_for_in_its_virtual_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(contest, "find_spec", lambda name: None)
+    monkeypatch.setattr("streamer.peer_python.find_spec", lambda name: None)
     assert find_peer(None) is None
     python = tmp_path / ".venv-peer" / "bin" / "python"
     python.parent.mkdir(parents=True)

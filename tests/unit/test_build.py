@@ -16,6 +16,7 @@ from streamer.config import StreamConfig
 from streamer.errors import ConfigError, SinkError, StreamerError, WeightsError
 from streamer.frames import Frame, Size
 from streamer.interfaces import SourceInfo
+from streamer.sinks.null import NullSink
 
 
 @pytest.fixture
@@ -114,12 +115,57 @@ def test_backgrounds_weights_and_encoders_are_checked_before_anything_is_opened(
     assert ".mp4 cannot hold transparency" in refused(output=str(tmp_path / "out.mp4"), write="foreground")
 
 
-def test_the_default_output_fits_what_is_read() -> None:
-    plain, cut_out = StreamConfig(), StreamConfig(write="foreground")
-    assert build.default_output(plain, info(is_live=True)) == "preview"
-    assert build.default_output(plain, info(is_still=True)) == "out.png"
-    assert build.default_output(plain, info()) == "out.mp4"
-    assert build.default_output(cut_out, info()) == "out.mov"
+def test_the_default_outputs_fit_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "live_outputs", lambda device: ("virtual", f"preview beside {device}"))
+    plain, cut_out = StreamConfig(virtual_device="/dev/video7"), StreamConfig(write="foreground")
+    assert build.default_outputs(plain, info(is_live=True)) == ("virtual", "preview beside /dev/video7")
+    assert build.default_outputs(plain, info(is_still=True)) == ("out.png",)
+    assert build.default_outputs(plain, info()) == ("out.mp4",)
+    assert build.default_outputs(cut_out, info()) == ("out.mov",)
+
+
+class Openings:
+    """Opens outputs of a live run; the virtual camera fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.opened: list[str] = []
+        monkeypatch.setattr(sources, "open_source", lambda spec, **wishes: ScriptedSource(3, is_live=True))
+        monkeypatch.setattr(sinks, "open_sink", self._open)
+        monkeypatch.setattr("streamer.live_outputs.find_spec", lambda name: name)
+        monkeypatch.setattr("streamer.devices.list_virtual_cameras", lambda: ["/dev/video10"])
+        monkeypatch.setattr("streamer.sinks.preview.check_display", lambda: None)
+
+    def _open(self, spec: str, info: SourceInfo, **wishes: object) -> NullSink:
+        self.opened.append(spec)
+        if spec == "virtual":
+            raise SinkError("a virtual camera cannot be opened (busy); end the program that sends to it")
+        return NullSink()
+
+
+def test_a_virtual_camera_that_nobody_asked_for_and_that_cannot_be_opened_is_done_without(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    openings = Openings(monkeypatch)
+    caplog.set_level("INFO", "streamer")
+    with build.opened(StreamConfig(input="0", weights=weights, device="cpu"), on_written=ignore) as stream:
+        assert stream.outputs == ("preview",)
+        assert len(stream.sinks) == 1
+    assert openings.opened == ["virtual", "preview"]
+    assert (
+        len([record for record in caplog.records if "virtual camera: a virtual camera cannot" in record.message]) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "wish", [{"output": ("virtual", "preview")}, {"virtual_device": "/dev/video10"}], ids=["output", "device"]
+)
+def test_a_virtual_camera_that_was_asked_for_and_cannot_be_opened_is_an_error(
+    wish: dict[str, object], weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Openings(monkeypatch)
+    config = StreamConfig.model_validate({"input": "0", "weights": weights, "device": "cpu", **wish})
+    with pytest.raises(SinkError, match="busy"), build.opened(config, on_written=ignore):
+        pass
 
 
 def test_a_matte_over_a_transparent_background_has_no_alpha() -> None:
@@ -171,7 +217,6 @@ def test_the_camera_gets_what_the_settings_ask_for(monkeypatch: pytest.MonkeyPat
 
 def test_a_preview_makes_a_file_live(clip: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys: dict[str, object] = {}
-    from streamer.sinks.null import NullSink
 
     def open_sink(spec: str, info: SourceInfo, **wishes: object) -> NullSink:
         keys.update(wishes)

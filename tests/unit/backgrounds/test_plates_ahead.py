@@ -85,6 +85,45 @@ def test_prompt_made_ahead_is_shown_at_once_through_a_fade_and_orders_nothing(st
     assert is_plain(stage.background.safe_image(SIZE), (GREY["c"],) * 3)
 
 
+def test_while_no_frame_comes_a_prompt_at_hand_is_the_safe_picture_and_stays_when_frames_come_again(stage):
+    stage.scene = Scene("c", 7)
+    first = stage.background.safe_image(SIZE)
+    assert is_plain(first, (GREY["c"],) * 3)
+    assert stage.background.safe_image(SIZE) is first, "it is made once"
+    assert is_plain(stage.background.safe_image(Size(20, 10)), (GREY["c"],) * 3)
+    assert stage.background.status == "background: c (ready: 5 of 5 prompts)"
+    stage.scene = Scene("b", 7)
+    assert is_plain(stage.background.safe_image(SIZE), (GREY["b"],) * 3)
+    for now_s in (200, 200.04, 200.2, 300):
+        assert is_shown(stage, "b", now_s), "the one before must not flash up"
+    assert stage.orders.taken == []
+
+
+def test_prompt_that_is_taken_back_while_no_frame_comes_leaves_no_trace(stage):
+    stage.scene = Scene("c", 7)
+    stage.background.safe_image(SIZE)
+    stage.scene = Scene("a", 7)
+    assert is_plain(stage.background.safe_image(SIZE), (GREY["a"],) * 3)
+    for now_s in (200, 200.04, 300):
+        assert is_shown(stage, "a", now_s)
+
+
+def test_while_no_frame_comes_a_prompt_that_is_not_at_hand_waits_and_the_status_says_so(stage):
+    stage.scene = Scene("something else", 7)
+    assert is_plain(stage.background.safe_image(SIZE), (GREY["a"],) * 3)
+    assert stage.background.status == "painted when the camera is on: something else (ready: 5 of 5 prompts)"
+    assert stage.orders.taken == []
+    stage.at(200)
+    assert stage.background.status == "painting: something else (ready: 5 of 5 prompts)"
+
+
+def test_while_no_frame_comes_a_frozen_picture_stays(stage):
+    stage.frozen = True
+    stage.scene = Scene("c", 7)
+    assert is_plain(stage.background.safe_image(SIZE), (GREY["a"],) * 3)
+    assert stage.background.status == "background: a (ready: 5 of 5 prompts)"
+
+
 def test_real_order_takes_the_place_of_the_one_made_ahead():
     stage = make_stage()
     stage.at(0)
@@ -347,6 +386,7 @@ def test_safe_picture_of_a_restyled_room_stays_the_stand_in_after_a_switch():
     stage.at(0)
     deliver_all(stage, 1)
     stage.scene = Scene("c", 7)
+    assert is_plain(stage.background.safe_image(SIZE), STAND_IN)
     stage.at(100)
     assert is_shown(stage, "c", 101)
     assert is_plain(stage.background.safe_image(SIZE), STAND_IN)

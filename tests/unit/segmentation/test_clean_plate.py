@@ -110,6 +110,18 @@ def test_a_snapped_room_survives_a_change_of_size() -> None:
     assert np.all(cleaned[20:, 18:32] == 1)
 
 
+def test_a_snapped_room_is_as_sharp_as_ever_after_smaller_sizes() -> None:
+    plate = CleanPlate("snap")
+    for _ in range(SNAP_FRAMES):
+        assert plate.is_snapping
+        plate.clean(room(), np.zeros((HEIGHT, WIDTH), np.float32))
+    assert not plate.is_snapping
+    picture, alpha, _ = scene(30)
+    before = plate.clean(picture, alpha)
+    plate.clean(cv2.resize(picture, (40, 23)), np.zeros((23, 40), np.float32))
+    assert np.abs(plate.clean(picture, alpha) - before).max() < 0.02
+
+
 def test_pictures_are_read_and_what_is_none_is_named(tmp_path: Path) -> None:
     assert open_clean_plate("off") is None
     path = tmp_path / "room.png"

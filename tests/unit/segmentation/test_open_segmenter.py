@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,6 +40,14 @@ def test_without_gpu_and_onnx_torch_runs_on_the_cpu(weights: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize(("detail", "size"), [("normal", "320x192"), ("fine", "512x288")])
+def test_the_detail_is_how_large_a_picture_the_network_sees(detail: str, size: str) -> None:
+    segmenter = open_segmenter(device="cpu", detail=detail)
+    assert segmenter.segment(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280)
+    assert f" {size} " in segmenter.description
+    segmenter.close()
+
+
 @pytest.mark.parametrize("device", ["auto", "cuda", "mps"])
 def test_a_gpu_that_must_be_there_and_is_not_is_refused(weights: Path, device: str) -> None:
     with pytest.raises(SegmentationError, match=f"^no GPU for --device {device}: .*torch"):

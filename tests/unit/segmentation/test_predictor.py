@@ -37,12 +37,13 @@ class Blinking(Runtime):
 
     name = "CPU (blinking)"
 
-    def __init__(self) -> None:
-        self._calls = 0
+    def __init__(self, *, has_memory: bool = True) -> None:
+        self.calls = 0
+        self.has_memory = has_memory
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
-        self._calls += 1
-        return np.full(batch.shape[2:], self._calls % 2, np.float32)
+        self.calls += 1
+        return np.full(batch.shape[2:], self.calls % 2, np.float32)
 
 
 class Broken(Runtime):
@@ -158,6 +159,29 @@ def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not(
     assert segmenter.segment(image[:, ::-1].copy()).mean() == 0
 
 
+def test_a_picture_that_came_twice_is_matted_once_unless_the_network_remembers() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
+    for has_memory, calls in ((False, 3), (True, 5)):
+        runtime = Blinking(has_memory=has_memory)
+        segmenter = NetworkSegmenter("compact", FITTING, runtime)
+        same = [segmenter.segment(image) for _ in range(3)]
+        assert not np.array_equal(same[0], segmenter.segment(255 - image))
+        assert has_memory or np.array_equal(same[0], same[2])
+        segmenter.reset()
+        segmenter.segment(255 - image)
+        assert runtime.calls == calls
+
+
+def test_an_unusable_alpha_is_asked_for_again() -> None:
+    image = np.zeros((180, 320, 3), np.uint8)
+    runtime = Broken(np.float32("nan"))
+    segmenter = NetworkSegmenter("compact", FITTING, runtime)
+    with pytest.raises(SegmentationError):
+        segmenter.segment(image)
+    runtime._result = np.float32(1)
+    assert segmenter.segment(image).mean() == 1
+
+
 def test_the_users_rules_are_applied() -> None:
     image = np.full((180, 320, 3), (0, 40, 40), np.uint8)
     image[20:60, 20:60, 0] = 255
@@ -167,6 +191,28 @@ def test_the_users_rules_are_applied() -> None:
     assert np.all(alpha[:, :120] == 0)
     assert np.all(alpha[70:170, 150:250] == 1)
     assert np.all(alpha[100, 140:143] == 0)
+
+
+def test_smaller_sizes_are_used_as_soon_as_they_are_chosen_and_closing_closes_the_runtime() -> None:
+    class Closed(RedIsPerson):
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    runtime = Closed()
+    segmenter = NetworkSegmenter("compact", FITTING, runtime, smaller=[partial(framing, config=COMPACT, share=0.47)])
+    image, truth = red_rectangle(Size(1280, 720))
+    assert (segmenter.steps, segmenter.input_size) == (2, None)
+    segmenter.segment(image)
+    assert segmenter.input_size == Size(320, 192)
+    segmenter.step = 1
+    alpha = segmenter.segment(image)
+    assert segmenter.description == "compact 224x128 on CPU (red)"
+    assert np.abs(alpha - truth).mean() < 0.01
+    segmenter.close()
+    segmenter.close()
+    assert runtime.closed == 1
 
 
 def test_times_of_network_and_refinement_are_noted() -> None:

@@ -53,6 +53,14 @@ def test_the_one_who_was_kept_stays_until_another_fits_much_better() -> None:
     assert np.array_equal(sorter.sort(patches(first, second)), patches(second))
 
 
+def test_the_one_who_was_kept_stays_when_the_matte_comes_at_another_size() -> None:
+    sorter = PatchSorter(MatteRules(people="largest"))
+    first, second = (30, 0, 40, 40), (30, 100, 40, 44)
+    sorter.sort(patches(first))
+    half = patches(first, second)[::2, ::2].copy()
+    assert np.array_equal(sorter.sort(half), patches(first)[::2, ::2])
+
+
 def test_who_is_nearest_to_the_middle_changes_only_when_clearly_so() -> None:
     sorter = PatchSorter(MatteRules(people="center"))
     left, right = (20, 40, 50, 20), (20, 98, 50, 20)

@@ -1,0 +1,49 @@
+"""Each loss is nothing for the right matte, grows with the fault, and does not see what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.losses import absolute, cross_entropy, dice, gradient, matte_loss
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def person() -> Tensor:
+    alpha = torch.zeros(1, 1, 32, 32)
+    alpha[..., 8:24, 8:24] = 1
+    return alpha
+
+
+def logits_of(alpha: Tensor) -> Tensor:
+    return alpha.clamp(1e-6, 1 - 1e-6).logit()
+
+
+EVERYWHERE = torch.ones(1, 1, 32, 32)
+
+
+@pytest.mark.parametrize("loss", [absolute, cross_entropy, dice, gradient, matte_loss])
+def test_the_right_matte_costs_nothing_and_a_worse_one_more(loss: Loss) -> None:
+    alpha = person()
+    shifted = alpha.roll(1, dims=3), alpha.roll(4, dims=3)
+    costs = [float(loss(logits_of(found), alpha, EVERYWHERE)) for found in (alpha, *shifted)]
+    assert costs[0] < 1e-3
+    assert costs[0] < costs[1] <= costs[2]
+
+
+@pytest.mark.parametrize("loss", [absolute, cross_entropy, gradient, matte_loss])
+def test_what_is_not_known_does_not_count(loss: Loss) -> None:
+    alpha = person()
+    found, known = alpha.clone(), EVERYWHERE.clone()
+    found[..., 26:, :] = 1
+    known[..., 24:, :] = 0
+    assert float(loss(logits_of(found), alpha, known)) < 1e-3 < float(loss(logits_of(found), alpha, EVERYWHERE))
+
+
+def test_absolute_difference_of_a_veil_is_its_share() -> None:
+    veil = torch.full((1, 1, 32, 32), 0.25)
+    assert float(absolute(logits_of(veil), torch.zeros_like(veil), EVERYWHERE)) == pytest.approx(0.25)
