@@ -52,7 +52,7 @@ streamer doctor [OPTIONS]: say what would really run here, and what is missing.
 
 streamer hotkeys [PRESET] [OPTIONS]: list the keys that work while it runs live.
 
-streamer bench [OPTIONS]: measure this machine."""
+streamer bench [WORD] [OPTIONS]: measure this machine."""
 """One line a paragraph: tyro breaks none of them."""
 
 

@@ -1,4 +1,4 @@
-"""``streamer bench --beside-painter``: what a painter on the CPU costs live frames.
+"""``streamer bench live``: what a painter on the CPU costs live frames.
 
 The program's own stages run over a clip that is played at its own speed, as from a camera: alone, and then while
 another process paints without pause. That process is the one that paints live, with its threads and its niceness. Its
@@ -9,21 +9,26 @@ cache.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamer import backgrounds, networks, sources
+from streamer.backgrounds.hub import INSTALL
 from streamer.backgrounds.plate_process import PlateProcess
 from streamer.backgrounds.plates import PlateMaker, Recipe
+from streamer.bench.inputs import clips_for, program_settings
+from streamer.bench.outcome import Outcome
+from streamer.bench.settings import Live
 from streamer.config import StreamConfig
 from streamer.controls import Controls
-from streamer.errors import StreamerError
+from streamer.errors import MissingExtra, StreamerError
 from streamer.frames import Frame, Keyframe, Size
 from streamer.interfaces import PlateGenerator
 from streamer.pipeline import Pipeline
@@ -77,18 +82,29 @@ def open_tiny_painter(threads: int) -> PlateGenerator:
     return PlateMaker(random_painter("quality", "cpu", TINY, threads=threads), None, Recipe(size=PLATE))
 
 
-def run_beside_painter(clip: Path, config: StreamConfig, console: Console) -> Mapping[str, object]:
-    """Measure and print."""
-    threads = painter_threads()
-    alone, beside = measure(clip, config, partial(open_tiny_painter, threads))
+def measure_live(settings: Live, folder: Path, console: Console) -> Outcome:
+    """Every clip, alone and beside the painter.
+
+    Raises:
+        MissingExtra: diffusers is missing.
+        StreamerError: the clip cannot be read, or nothing can be painted.
+    """
+    if find_spec("diffusers") is None:
+        raise MissingExtra(f"streamer bench live needs diffusers: {INSTALL}")
+    config, threads = StreamConfig.model_validate(program_settings(settings)), painter_threads()
     console.print(f"painter: a tiny network in a process of its own, {threads} threads, niceness {PAINTER_NICENESS}")
-    for name, times in (("without a painter", alone), ("beside the painter", beside)):
-        console.print(
-            f"{name}: {times.rate_fps:.1f} fps, latency {times.p50_ms:.0f} ms p50, {times.p95_ms:.0f} p95, "
-            f"{times.p99_ms:.0f} p99, {times.dropped} of {times.frames + times.dropped} frames dropped, "
-            f"{times.plates} plates painted"
-        )
-    return {"painter_threads": threads, "alone": asdict(alone), "beside": asdict(beside)}
+    details: dict[str, object] = {"painter_threads": threads}
+    for clip in clips_for(settings, folder):
+        alone, beside = measure(clip.path, config, partial(open_tiny_painter, threads))
+        for name, times in (("without a painter", alone), ("beside the painter", beside)):
+            console.print(
+                f"{clip.label}, {name}: {times.rate_fps:.1f} fps, latency {times.p50_ms:.0f} ms p50, "
+                f"{times.p95_ms:.0f} p95, {times.p99_ms:.0f} p99, {times.dropped} of {times.frames + times.dropped} "
+                f"frames dropped, {times.plates} plates painted",
+                soft_wrap=True,
+            )
+        details[clip.label] = {"alone": asdict(alone), "beside": asdict(beside)}
+    return Outcome({"beside_painter": details})
 
 
 def _run(clip: Path, config: StreamConfig, plates: Callable[[], int]) -> LiveTimes:

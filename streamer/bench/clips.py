@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -14,7 +15,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from streamer.errors import SourceError
-from streamer.frames import Size
+from streamer.frames import Frame, Size
 from streamer.sources.demo import DemoSource
 
 CRF = "14"
@@ -36,6 +37,12 @@ def write_demo_clip(path: Path, size: Size, frame_count: int) -> None:
             picture.pts, picture.time_base = frame.index, 1 / Fraction(source.info.fps)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
+
+
+def demo_frames(size: Size, count: int) -> list[Frame]:
+    """The first frames of the demo, scaled to ``size``."""
+    frames = islice(DemoSource(is_endless=True), count)
+    return [frame.with_image(cv2.resize(frame.image, size, interpolation=cv2.INTER_CUBIC)) for frame in frames]
 
 
 def write_picture(path: Path) -> None:

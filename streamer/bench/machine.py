@@ -13,10 +13,11 @@ from streamer.priorities import usable_cores
 PACKAGES = ("backlot", "av", "opencv-python", "numpy", "torch", "onnxruntime", "openvino")
 
 
-def describe_machine() -> dict[str, str]:
-    """Processor, cores that may be used, load, system, and versions of what does the work."""
+def describe_machine(device: str = "cpu") -> dict[str, str]:
+    """Processor, cores that may be used, load, system, and versions of what does the work; on CUDA the GPU, too."""
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     return {
+        **({"gpu": _gpu_name()} if device == "cuda" else {}),
         "cpu": _cpu_model(),
         "cores": str(usable_cores()),
         "load before": load,
@@ -52,6 +53,12 @@ def _cpu_model() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _gpu_name() -> str:
+    import torch
+
+    return torch.cuda.get_device_name()
 
 
 def _version(package: str) -> str:

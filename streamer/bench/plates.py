@@ -1,4 +1,4 @@
-"""``streamer bench --plates``: how long a plate takes, and what it costs the frames, beside what the device could do.
+"""``streamer bench plates``: how long a plate takes, and what it costs the frames, beside what the device could do.
 
 Runs the program's own painter on networks of the real size with random weights: the same work, and noise for a picture.
 """
@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import statistics
 import threading
-import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamer.backgrounds.inpaint import PACES, DiffusionPainter, PainterSettings, PlateMode
 from streamer.backgrounds.inpaint_loading import assembled
 from streamer.backgrounds.plates import PlateMaker, Recipe
+from streamer.bench.outcome import Outcome
 from streamer.bench.random_diffusion import DiffusionSizes, random_base, random_controlnet, random_tiny_autoencoder
+from streamer.bench.roofline import counted_flops, matrix_rate, timed
+from streamer.bench.settings import Plates
 from streamer.frames import Frame, Image, Keyframe, Size
 
 if TYPE_CHECKING:
@@ -87,7 +90,7 @@ def measure_plates(
             maker = PlateMaker(painter, None, Recipe(size=size))
             _reset_memory(device)
             count = counted_flops(lambda maker=maker: _plate(maker))  # type: ignore[misc]
-            took_s = [_timed(device, lambda maker=maker: _plate(maker)) for _ in range(rounds)]  # type: ignore[misc]
+            took_s = [timed(device, lambda maker=maker: _plate(maker)) for _ in range(rounds)]  # type: ignore[misc]
             result = PlateTime(
                 mode, str(size), device, statistics.median(took_s), count / rate_per_s, _memory_gb(device)
             )
@@ -101,27 +104,29 @@ def measure_plates(
 
 
 def measure_frames(
-    segment: Callable[[Image], Any],
+    one_frame: Callable[[], object],
     device: str,
     sizes: DiffusionSizes,
     *,
     frames: int = FRAMES,
     size: Size | None = None,
 ) -> FrameTimes:
-    """The matte's time a frame at rest, and while plates are painted one after the other on a thread beside it."""
-    picture = np.random.default_rng(0).integers(0, 256, (FRAME.height, FRAME.width, 3), np.uint8)
+    """The time of each frame at rest, and while plates are painted one after the other on a thread beside it.
+
+    Args:
+        one_frame: works on one frame, and comes back when it is done.
+        device: where to paint.
+        sizes: of the networks that paint.
+        frames: how many are timed, in either case.
+        size: of the plates; None = as for 720p.
+    """
 
     def run() -> list[float]:
-        took_ms = []
-        for _ in range(frames):
-            begun_at_s = time.perf_counter()
-            segment(picture)
-            took_ms.append(1000 * (time.perf_counter() - begun_at_s))
-        return took_ms
+        return [1000 * timed("cpu", one_frame) for _ in range(frames)]
 
     maker = PlateMaker(random_painter("quality", device, sizes), None, Recipe(size=size))
     _plate(maker)
-    segment(picture)
+    one_frame()
     idle = run()
     enough = threading.Event()
     thread = threading.Thread(target=_paint_until, args=(maker, enough), name="background")
@@ -155,50 +160,24 @@ def random_painter(
     return assembled(base, controlnet, PainterSettings(mode=mode, device=device, threads=threads), decoder=decoder)
 
 
-def matrix_rate(device: str) -> float:
-    """Floating-point operations a second in a large matrix product, in half precision on a GPU."""
-    import torch
-
-    side, kind = (8192, torch.float16) if device.startswith("cuda") else (1024, torch.float32)
-    left, right = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
-
-    def product() -> None:
-        left @ right
-
-    product()
-    took_s = min(_timed(device, product) for _ in range(ROUNDS))
-    return 2 * side**3 / took_s
-
-
-def counted_flops(work: Callable[[], object]) -> int:
-    """The floating-point operations of matrix products, convolutions and attention in what ``work`` does."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return counter.get_total_flops()
-
-
 def facts(times: list[PlateTime], frames: FrameTimes) -> Mapping[str, object]:
     """All of it, for JSON."""
     return {"plates": [{**asdict(time), "ratio": time.ratio} for time in times], "frames": asdict(frames)}
 
 
-def run_plates(device: str, console: Console, frames_device: str) -> Mapping[str, object]:
+def measure_painting(settings: Plates, console: Console) -> Outcome:
     """Measure everything at full size and print it."""
     from streamer.bench.random_diffusion import FULL
     from streamer.segmentation import open_segmenter
 
-    times = measure_plates(device, FULL, console.print)
-    segmenter = open_segmenter(device=frames_device)
-    try:
-        frames = measure_frames(segmenter.segment, device, FULL)
-    finally:
-        segmenter.close()
+    times = measure_plates(settings.device, FULL, console.print)
+    picture = np.random.default_rng(0).integers(0, 256, (FRAME.height, FRAME.width, 3), np.uint8)
+    with closing(open_segmenter()) as segmenter:
+        frames = measure_frames(lambda: segmenter.segment(picture), settings.device, FULL)
     console.print(
         f"a frame's matte, p99: {frames.idle_p99_ms:.1f} ms at rest, {frames.painting_p99_ms:.1f} ms while painting"
     )
-    return facts(times, frames)
+    return Outcome({"plates": facts(times, frames)})
 
 
 def _plate(maker: PlateMaker) -> Image:
@@ -213,21 +192,6 @@ def _plate(maker: PlateMaker) -> Image:
 def _paint_until(maker: PlateMaker, enough: threading.Event) -> None:
     while not enough.is_set():
         _plate(maker)
-
-
-def _timed(device: str, work: Callable[[], object]) -> float:
-    _wait_for(device)
-    begun_at_s = time.perf_counter()
-    work()
-    _wait_for(device)
-    return time.perf_counter() - begun_at_s
-
-
-def _wait_for(device: str) -> None:
-    if device.startswith("cuda"):
-        import torch
-
-        torch.cuda.synchronize(device)
 
 
 def _reset_memory(device: str) -> None:

@@ -1,11 +1,9 @@
-"""What was measured, as tables for people and as one JSON file."""
+"""What was measured, as tables for people."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from statistics import median
 
 from rich import box
@@ -13,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.bench.contest import OURS, Contest, Run
-from streamer.errors import SinkError
 from streamer.peer_python import PEER_HINT
 
 PERCENTILES = ("p50", "p95", "p99")
@@ -55,7 +52,7 @@ def show_contest(console: Console, contest: Contest) -> None:
     for heading in ("", "fps", "each round", "ratio", "CPU ms/frame", "start-up s", "peak MB"):
         table.add_column(heading, justify="left" if heading == "" else "right")
     for name, runs in contest.runs.items():
-        ratio = "" if contest.ratio is None else f"{contest.ratio:.2f}" if name == OURS else "1"
+        ratio = {OURS: f"{contest.ratio:.2f}", contest.against: "1"}.get(name, "") if contest.ratio else ""
         memory = [run.peak_rss_mb for run in runs if run.peak_rss_mb is not None]
         table.add_row(
             name,
@@ -73,18 +70,6 @@ def show_contest(console: Console, contest: Contest) -> None:
 def show_missing_peer(console: Console) -> None:
     """Say how to get the row that is missing."""
     console.print(f"MediaPipe is not installed here, so its loop was left out. To have it: {PEER_HINT}", soft_wrap=True)
-
-
-def write_json(
-    path: Path, machine: Mapping[str, str], settings: Mapping[str, object], results: Mapping[str, object]
-) -> None:
-    """Everything measured, under the final name only when whole. Raises ``SinkError``."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps({"machine": machine, "settings": settings, **results}, indent=2, default=str) + "\n")
-        part.replace(path)
-    except OSError as error:
-        raise SinkError(f"--json {path} cannot be written: {error.strerror}") from error
 
 
 def contest_facts(contest: Contest) -> dict[str, object]:

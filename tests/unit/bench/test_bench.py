@@ -11,11 +11,12 @@ from media import b_frames, constant
 from networks import red_means_person
 
 from streamer import bench
-from streamer.bench import memory, report
+from streamer.bench import report
 from streamer.bench.clips import cut_clip, repeat_clip, write_demo_clip, write_picture
-from streamer.bench.contest import OURS, PEER, Contest, Run, compete, run_ours, run_peer
+from streamer.bench.contest import OURS, PEER, Contest, Run, compete, run_ours, run_peer, take_turns
 from streamer.bench.machine import describe_machine, peak_rss_mb
-from streamer.errors import ConfigError, SinkError, SourceError, StreamerError
+from streamer.bench.settings import WORDS
+from streamer.errors import ConfigError, SourceError, StreamerError
 from streamer.frames import Size
 from streamer.peer_python import find_peer
 
@@ -104,13 +105,21 @@ def test_the_programs_take_turns_in_going_first() -> None:
     assert said[1] == "clip, round 1 of 3: b 30.0 fps"
 
 
+def test_turns_keep_what_every_round_gave() -> None:
+    numbers = iter(range(10))
+    seen: list[tuple[str, int, int]] = []
+    measured = take_turns({"a": lambda: next(numbers), "b": lambda: next(numbers)}, 2, lambda *one: seen.append(one))
+    assert measured == {"a": [0, 3], "b": [1, 2]}
+    assert seen == [("a", 0, 0), ("b", 0, 1), ("b", 1, 2), ("a", 1, 3)]
+
+
 def test_the_ratio_is_that_of_the_median_rounds() -> None:
     ours, peers = [a_run(fps) for fps in (10, 40, 90)], [a_run(fps) for fps in (1, 20, 30)]
-    assert Contest("clip", {OURS: ours, PEER: peers}).ratio == pytest.approx(2.0)
+    assert Contest("clip", runs={OURS: ours, PEER: peers}).ratio == pytest.approx(2.0)
 
 
 def test_without_a_peer_there_is_no_ratio() -> None:
-    assert Contest("clip", {OURS: [a_run(10)]}).ratio is None
+    assert Contest("clip", runs={OURS: [a_run(10)]}).ratio is None
 
 
 def test_rates_and_processor_time_are_for_the_frames_after_the_first() -> None:
@@ -160,25 +169,6 @@ def test_peak_memory_rises_with_what_is_held() -> None:
     assert after - before <= 310
 
 
-@pytest.mark.parametrize(("long_mb", "status"), [(104.0, 0), (106.0, 1)])
-def test_memory_that_grows_by_more_than_five_percent_fails(
-    long_mb: float, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    seen: list[int] = []
-
-    def fake_run(settings: dict[str, str], folder: Path) -> Run:
-        with av.open(settings["input"]) as container:
-            seen.append(container.streams.video[0].frames)
-        return a_run(30, peak_rss_mb=100.0 if len(seen) == 1 else long_mb)
-
-    monkeypatch.setattr(memory, "run_ours", fake_run)
-    monkeypatch.setattr(memory, "CLIP_FRAMES", 3)
-    monkeypatch.setattr(memory, "SIZE", Size(160, 90))
-    assert bench.main(["--memory", "--memory-s", "0.3", "0.9"]) == status
-    assert seen == [9, 27]
-    assert f"ratio {long_mb / 100:.3f}" in capsys.readouterr().out
-
-
 # -- the command -----------------------------------------------------------------------------------------------------
 
 
@@ -211,13 +201,16 @@ def test_the_bench_runs_the_whole_program_and_writes_what_it_measured(
     assert all(times["p50"] <= times["p95"] <= times["p99"] for times in program["stages_ms"].values())
     assert measured["contests"][0]["ratio"] is None
     assert measured["machine"]["cores"] == describe_machine()["cores"]
+    assert measured["figures"] == {}
+    assert [(bar["group"], bar["program"]) for bar in measured["bars"]] == [("clip.mp4, blur", OURS)]
+    assert not {"json", "peer_python"} & measured["settings"].keys()
     said = capsys.readouterr().out
     assert "frames a second, from file to file" in said
     assert "MediaPipe" not in said
 
 
 def test_every_program_has_its_row_and_the_table_is_not_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
-    shown = Contest("desk.mp4", {OURS: [a_run(50, 512.0), a_run(60)], PEER: [a_run(44), a_run(46)]})
+    shown = Contest("desk.mp4", runs={OURS: [a_run(50, 512.0), a_run(60)], PEER: [a_run(44), a_run(46)]})
     report.show_contest(report.open_console(), shown)
     said = capsys.readouterr().out
     assert "…" not in said
@@ -238,7 +231,11 @@ def test_a_missing_peer_is_answered_with_how_to_get_it(capsys: pytest.CaptureFix
         (["--frames", "1"], "--frames must be 2 or more, not 1"),
         (["--rounds", "0"], "--rounds must be 1 or more, not 0"),
         (["--backgrounds", "beach"], "--backgrounds are picture, blur or a picture file, not 'beach'"),
-        (["--memory", "--memory-s", "9", "3"], "--memory-s must be a shorter and a longer time"),
+        (["length", "--minutes", "9", "3"], "--minutes must be two or more lengths, the shorter first, not 9 3"),
+        (["length", "--minutes", "3"], "--minutes must be two or more lengths, the shorter first, not 3"),
+        (["gpu", "--device", "cpu", "--streams", "-2"], "--streams must be 0 or more, not -2"),
+        (["frame-path", "--weights", "missing.st"], "missing.st does not exist"),
+        (["memory"], "streamer bench knows no 'memory': there are speed, frame-path, transcode"),
         (["--input", "missing.mp4"], "missing.mp4 does not exist"),
         (["--peer-python", "missing"], "--peer-python missing does not exist"),
     ],
@@ -250,6 +247,26 @@ def test_a_wrong_setting_is_refused_in_one_line(flags: list[str], message: str) 
     assert "\n" not in str(caught.value)
 
 
-def test_measurements_that_cannot_be_written_are_a_sink_error(tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match=r"--json .* cannot be written"):
-        report.write_json(tmp_path / "no" / "bench.json", {}, {}, {})
+@pytest.mark.parametrize("word", [["speed"], ["transcode"], ["gpu"], ["trace"], ["plates"]])
+def test_without_a_cuda_device_what_needs_one_is_refused_in_one_line(
+    word: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match=f"^not measured here.*run: streamer bench {word[0]} --device cuda$"):
+        bench.main([*word, "--device", "cuda"])
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_says_what_it_does(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        bench.main([word, "--help"])
+    assert caught.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"usage: streamer bench {word}" in said
+    assert "frame-path" in said
+
+
+def test_no_word_means_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench.main(["--help"])
+    assert "usage: streamer bench speed" in capsys.readouterr().out

@@ -4,8 +4,9 @@ import pytest
 
 pytest.importorskip("diffusers")
 
-from streamer.bench.plates import counted_flops, facts, measure_frames, measure_plates
+from streamer.bench.plates import facts, measure_frames, measure_plates
 from streamer.bench.random_diffusion import TINY
+from streamer.bench.roofline import counted_flops
 from streamer.frames import Size
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_torch_thread")]
@@ -22,7 +23,7 @@ def test_every_mode_is_timed_beside_its_bound():
 
 def test_frames_are_timed_at_rest_and_beside_the_painter():
     seen = []
-    frames = measure_frames(seen.append, "cpu", TINY, frames=3, size=Size(256, 256))
+    frames = measure_frames(lambda: seen.append(1), "cpu", TINY, frames=3, size=Size(256, 256))
     assert len(seen) == 1 + 3 + 3
     assert 0 < frames.idle_p50_ms <= frames.idle_p99_ms
     assert facts([], frames)["frames"]["painting_p99_ms"] == frames.painting_p99_ms
