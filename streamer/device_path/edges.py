@@ -73,7 +73,9 @@ def replaced_background(own: Tensor, alpha: Tensor, background: Tensor) -> tuple
 
 def _widened(levels: Tensor, radius_px: int) -> Tensor:
     """The largest value in a square window."""
-    return F.max_pool2d(levels, 2 * radius_px + 1, stride=1, padding=radius_px)
+    side = 2 * radius_px + 1
+    rows = F.max_pool2d(levels, (side, 1), stride=1, padding=(radius_px, 0))
+    return F.max_pool2d(rows, (1, side), stride=1, padding=(0, radius_px))
 
 
 def _sampled(picture: Tensor, size: Size) -> Tensor:
