@@ -103,6 +103,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             behind.insert(0, painted)
         is_adaptive = source.info.is_live and config.adaptive_quality
         finder = stack.enter_context(closing(adapted(segmenter, config.matte_detail))) if is_adaptive else segmenter
+        frame_path = networks.open_frame_path(config, segmenter, source.info)
         renderer = Renderer(
             within(finder, source.info.picture),
             behind,
@@ -113,6 +114,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             auto_center=AutoCenter() if config.auto_center else None,
             blending=_blending(config),
             picture=source.info.picture,
+            hold=frame_path.hold if frame_path else None,
         )
         hotkeys: Hotkeys | None = None
         if source.info.is_live:

@@ -99,6 +99,7 @@ class Keyframe:
 
     frame: Frame
     alpha: Alpha
+    """Float32 ``(h, w)``, at the frame's size or smaller."""
 
 
 @dataclass(frozen=True, slots=True)

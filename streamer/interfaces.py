@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from streamer.frames import Alpha, Area, Frame, Image, Keyframe, Plate, Size
+from streamer.frames import Alpha, Area, Frame, Image, Keyframe, Planes, Plate, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,27 @@ class Segmenter(Protocol):
         ...
 
 
+@runtime_checkable
+class HeldMatte(Protocol):
+    """A frame and its matte that were left where they were computed, on a GPU, until somebody wants the result."""
+
+    size: Size
+    """Of the frame."""
+    small: Alpha
+    """The matte by which all that follows is drawn, before that: float32 ``(h', w')`` in [0, 1]. It is judged."""
+
+    def full(self) -> Alpha:
+        """Bring the matte here, at the frame's size: float32 ``(h, w)`` in [0, 1]. ``SegmentationError``: it fails."""
+        ...
+
+    def over(self, background: Image) -> tuple[Image, Planes | None]:
+        """The person over a background, RGB uint8 of the frame's size: the same ``(h, w, 3)``.
+
+        The result comes also as YUV where the frame did. ``SegmentationError``: it fails.
+        """
+        ...
+
+
 class Background(Protocol):
     """What the viewer sees behind the person."""
 
@@ -135,7 +156,13 @@ class Background(Protocol):
     """Whether its pictures are made of the live room: none of them may be shown for another frame than its own."""
 
     def image_for(self, frame: Frame, alpha: Alpha) -> Image | None:
-        """The background for this frame, at its size: RGB uint8; None = transparent. Never blocks when live."""
+        """The background for this frame, at its size: RGB uint8; None = transparent. Never blocks when live.
+
+        Args:
+            frame: the frame.
+            alpha: its matte, float32 in [0, 1], at its size; a background that does not show the room may be given a
+                smaller one of the whole frame.
+        """
         ...
 
     def safe_image(self, size: Size) -> Image:

@@ -17,7 +17,7 @@ from streamer.controls import Controls
 from streamer.cues import read_cues
 from streamer.errors import MissingExtra, WeightsError
 from streamer.frames import Alpha, Image, Size
-from streamer.interfaces import Background, PlateGenerator, SourceInfo
+from streamer.interfaces import Background, PlateGenerator, Segmenter, SourceInfo
 from streamer.peer_python import PEER_HINT, find_peer
 from streamer.priorities import painter_threads
 from streamer.stats import Stats
@@ -25,6 +25,7 @@ from streamer.stats import Stats
 if TYPE_CHECKING:
     from streamer.backgrounds.generated import GeneratedBackground
     from streamer.backgrounds.inpaint_loading import PainterFiles
+    from streamer.device_path.path import DevicePath
     from streamer.segmentation.predictor import NetworkSegmenter
 
 
@@ -55,6 +56,24 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
         ),
         stats=stats,
     )
+
+
+def open_frame_path(config: StreamConfig, segmenter: Segmenter, info: SourceInfo) -> DevicePath | None:
+    """The frame path on the matte's GPU, for composites; None where frames are composed on the CPU."""
+    from streamer.segmentation.predictor import NetworkSegmenter
+    from streamer.segmentation.runtimes import TorchRuntime
+
+    if not isinstance(segmenter, NetworkSegmenter):
+        return None
+    runtime = segmenter.runtime
+    if not isinstance(runtime, TorchRuntime) or runtime.device.type != "cuda":
+        return None
+    needs_cpu = segmenter.moves_edge or info.picture is not None or config.write != "composite"
+    if needs_cpu or config.frame_path == "cpu":
+        return None
+    from streamer.device_path import open_device_path
+
+    return open_device_path(segmenter)
 
 
 def onnx_file(config: StreamConfig) -> Path | None:

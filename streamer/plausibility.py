@@ -62,7 +62,7 @@ class PlausibilityGate:
 
         Args:
             frame: RGB uint8 ``(h, w, 3)`` and the time it was captured.
-            alpha: its matte, float32 ``(h, w)`` in [0, 1]; None = it got none.
+            alpha: its matte, float32 ``(h, w)`` in [0, 1], or a smaller one of all the frame; None = it got none.
         """
         step = max(1, round(frame.size.height / HEIGHT_PX))
         edges_before = self._edges
@@ -70,7 +70,7 @@ class PlausibilityGate:
         self._edges = _edges(frame.image[seen], step) if self._is_live else None
         if alpha is None:
             return None
-        small = alpha[seen][::step, ::step]
+        small = _sampled(alpha, frame.size, seen, step)
         area = float(small.mean())
         if area > EVERYTHING:
             return "it takes all of the picture for a person"
@@ -99,6 +99,15 @@ class PlausibilityGate:
             self._area, self._flood = area, None
             return None
         return "the person covers much more of the picture from one frame to the next"
+
+
+def _sampled(alpha: Alpha, size: Size, seen: tuple[slice, slice], step: int) -> Alpha:
+    """Every so many pixels of what is seen of a frame of that size, from its matte, which may be smaller."""
+    if alpha.shape == (size.height, size.width):
+        return alpha[seen][::step, ::step]
+    rows = np.arange(size.height)[seen[0]][::step] * alpha.shape[0] // size.height
+    columns = np.arange(size.width)[seen[1]][::step] * alpha.shape[1] // size.width
+    return alpha[np.ix_(rows, columns)]
 
 
 def _edges(image: Image, step: int) -> Levels:

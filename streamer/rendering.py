@@ -8,7 +8,7 @@ picture instead.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -17,13 +17,13 @@ import numpy as np
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
 from streamer.compositing import estimate_foreground, replace_background, replace_background_in_planes, with_alpha
-from streamer.controls import Controls
+from streamer.controls import Controls, ControlState
 from streamer.errors import GenerationError, SegmentationError, StreamerError
-from streamer.frames import Alpha, Area, Frame, Image, Planes, Size
-from streamer.interfaces import Background, Segmenter
+from streamer.frames import Alpha, Area, Frame, Image, Size
+from streamer.interfaces import Background, HeldMatte, Segmenter
 from streamer.plausibility import PlausibilityGate
 from streamer.stats import Stats
-from streamer.yuv import to_planes
+from streamer.yuv import PlatePlanes
 
 Write: TypeAlias = Literal["composite", "alpha", "foreground"]
 """What is written: the person over the background, the matte alone, or the person with straight alpha."""
@@ -41,7 +41,7 @@ class Matted:
     """A frame with its own alpha; None = it has none that could be trusted, and is not to be shown."""
 
     frame: Frame
-    alpha: Alpha | None
+    alpha: Alpha | HeldMatte | None
 
 
 class Renderer:
@@ -62,6 +62,7 @@ class Renderer:
         auto_center: moves the person of a composite into the middle; None = nothing moves.
         picture: where in each frame the picture lies, beside which there is nothing to see; None = everywhere.
         blending: fits the person of a composite to the background's light; None = they stay as they were taken.
+        hold: mattes a frame in the segmenter's place, and may leave it on the GPU until it is composed.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class Renderer:
         auto_center: AutoCenter | None = None,
         blending: Blending | None = None,
         picture: Area | None = None,
+        hold: Callable[[Frame], HeldMatte | Alpha] | None = None,
     ) -> None:
         if len(backgrounds) != len(controls.backgrounds):
             raise ValueError(f"{len(backgrounds)} backgrounds, but controls for {len(controls.backgrounds)}")
         self._segmenter = segmenter
+        self._hold = hold or (lambda frame: segmenter.segment(frame.image))
         self._backgrounds = tuple(backgrounds)
         self._controls = controls
         self._stats = stats
@@ -95,7 +98,7 @@ class Renderer:
         self._must_reset = False
         self._is_transparent = False
         self._last_backgrounds: dict[int, Image] = {}
-        self._plate = _PlatePlanes()
+        self._plate = PlatePlanes()
         self._complaints: set[str] = set()
 
     def add_background(self, background: Background) -> None:
@@ -134,19 +137,15 @@ class Renderer:
         Raises:
             GenerationError: the background of a file cannot be painted.
         """
-        frame, alpha, state = matted.frame, matted.alpha, self._controls.state
+        frame, matte, state = matted.frame, matted.alpha, self._controls.state
         if frame.size != self._composed_size:
             self._composed_size = frame.size
             self._last_backgrounds.clear()
-        if alpha is None or state.paused or state.panic:
+        if matte is None or state.paused or state.panic:
             return frame.with_image(self.safe_image(frame.size))
-        if self._write == "composite" and state.view == "composite":
-            return self._composite(frame, alpha, state.background)
-        with self._stats.time("composite"):
-            if self._write == "foreground":
-                return frame.with_image(_cut_out(frame.image, alpha))
-            matte = _grey(alpha)
-            return frame.with_image(matte if self._write == "alpha" else np.stack((matte,) * 3, axis=-1))
+        if isinstance(matte, HeldMatte):
+            return self._compose_held(frame, matte, state)
+        return self._compose_here(frame, matte, state)
 
     def last_look(self, frame: Frame) -> Frame:
         """The composed frame, or the safe picture if the camera went off or panic was pressed since it was composed."""
@@ -178,15 +177,18 @@ class Renderer:
         for background in self._backgrounds:
             background.close()
 
-    def _alpha_of(self, frame: Frame) -> Alpha | None:
+    def _alpha_of(self, frame: Frame) -> Alpha | HeldMatte | None:
         """This frame's own alpha, in [0, 1]; None when it has none that could be trusted."""
         try:
             if self._must_reset:
                 self._segmenter.reset()
                 self._must_reset = False
             with self._stats.time("segment"):
-                alpha = self._segmenter.segment(frame.image)
-            alpha = _usable(alpha, frame.size)
+                alpha = self._hold(frame)
+            if isinstance(alpha, HeldMatte):
+                _check_held(alpha, frame.size)
+            else:
+                alpha = _usable(alpha, frame.size)
         except Exception as error:  # whatever it was: without an alpha nothing of the frame is shown
             self._note_failure(error)
             return None
@@ -195,9 +197,9 @@ class Renderer:
             self._failures_in_a_row = 0
         return alpha
 
-    def _plausible(self, frame: Frame, alpha: Alpha | None) -> Alpha | None:
+    def _plausible(self, frame: Frame, alpha: Alpha | HeldMatte | None) -> Alpha | HeldMatte | None:
         """The alpha, unless it cannot be true."""
-        doubt = self._gate.doubt(frame, alpha)
+        doubt = self._gate.doubt(frame, alpha.small if isinstance(alpha, HeldMatte) else alpha)
         if doubt is None:
             self._complaints.discard("matte")
             return alpha
@@ -217,6 +219,33 @@ class Renderer:
             raise SegmentationError(
                 f"{self._failures_in_a_row} frames in a row could not be matted; the last one: {_cause(error)}"
             ) from error
+
+    def _compose_here(self, frame: Frame, alpha: Alpha, state: ControlState) -> Frame:
+        if self._write == "composite" and state.view == "composite":
+            return self._composite(frame, alpha, state.background)
+        with self._stats.time("composite"):
+            if self._write == "foreground":
+                return frame.with_image(_cut_out(frame.image, alpha))
+            matte = _grey(alpha)
+            return frame.with_image(matte if self._write == "alpha" else np.stack((matte,) * 3, axis=-1))
+
+    def _compose_held(self, frame: Frame, matte: HeldMatte, state: ControlState) -> Frame:
+        """On the GPU where nothing but the composite needs the alpha; else that is brought here first."""
+        shows_room = self._backgrounds[state.background].shows_room
+        is_plain = self._auto_center is None and self._blending is None and not shows_room
+        try:
+            if is_plain and self._write == "composite" and state.view == "composite":
+                composed = self._composite_held(frame, matte, state.background)
+            else:
+                composed = self._compose_here(frame, _usable(matte.full(), frame.size), state)
+        except Exception as error:
+            if self._failures_allowed is not None:
+                raise  # nobody wants a file that lacks a frame
+            self._stats.count("failed_frames")
+            self._complain("composite", f"no composite, showing the safe picture instead: {_cause(error)}")
+            return frame.with_image(self.safe_image(frame.size))
+        self._complaints.discard("composite")
+        return composed
 
     def _composite(self, frame: Frame, alpha: Alpha, index: int) -> Frame:
         shows_room = self._backgrounds[index].shows_room
@@ -240,6 +269,15 @@ class Renderer:
             if own is None or plate is None:
                 return frame.with_image(replace_background(image, alpha, background))
             return frame.with_image(*replace_background_in_planes(own, image, alpha, background, plate))
+
+    def _composite_held(self, frame: Frame, matte: HeldMatte, index: int) -> Frame:
+        with self._stats.time("background"):
+            background = self._background_image(frame, matte.small, index)
+        self._is_transparent = background is None
+        with self._stats.time("composite"):
+            if background is None:
+                return frame.with_image(_cut_out(frame.image, _usable(matte.full(), frame.size)))
+            return frame.with_image(*matte.over(background))
 
     def _background_image(self, frame: Frame, alpha: Alpha, index: int) -> Image | None:
         try:
@@ -269,22 +307,12 @@ class Renderer:
             logger.warning(message)
 
 
-class _PlatePlanes:
-    """The background as YUV, if it is the same picture as for the frame before: then converting it once pays."""
-
-    def __init__(self) -> None:
-        self._image: Image | None = None
-        self._planes: Planes | None = None
-
-    def planes(self, background: Image, like: Planes) -> Planes | None:
-        """``background`` with the matrix and range of ``like``; None when it is another one than before."""
-        if background is not self._image:
-            self._image, self._planes = background, None
-            return None
-        planes = self._planes
-        if planes is None or (planes.matrix, planes.full_range) != (like.matrix, like.full_range):
-            planes = self._planes = to_planes(background, like.matrix, full_range=like.full_range)
-        return planes
+def _check_held(matte: HeldMatte, size: Size) -> None:
+    """``SegmentationError`` when it is not of a frame of that size, or its small alpha is not in [0, 1]."""
+    if matte.size != size:
+        raise SegmentationError(f"a matte of a frame of {matte.size} for one of {size}")
+    if matte.small.ndim != 2 or _usable(matte.small, Size(*matte.small.shape[::-1])) is not matte.small:
+        raise SegmentationError("the alpha that the GPU draws by is not from 0 to 1")
 
 
 def _usable(alpha: Alpha, size: Size) -> Alpha:

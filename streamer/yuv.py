@@ -20,7 +20,7 @@ def to_planes(image: Image, matrix: int, *, full_range: bool) -> Planes:
         matrix: one of ``streamer.color_matrix``.
         full_range: of the result.
     """
-    affine = _affine(matrix, full_range=full_range)
+    affine = rgb_to_yuv(matrix, full_range=full_range)
     small = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
     u, v = cv2.split(cv2.transform(small, affine[1:]))
     return Planes(cv2.transform(image, affine[:1]), u, v, matrix, full_range)
@@ -41,7 +41,7 @@ def convert_blocks(image: Image, where: NDArray[np.intp], into: Planes) -> None:
     corners = 2 * (blocks // (width // 2) * width + blocks % (width // 2))
     pixels = (corners[:, None] + np.array((0, 1, width, width + 1))).reshape(-1)
     colours = np.take(image.reshape(-1, 3), pixels, axis=0).astype(np.float32)
-    affine = _affine(into.matrix, full_range=into.full_range)
+    affine = rgb_to_yuv(into.matrix, full_range=into.full_range)
     into.y.reshape(-1)[pixels] = np.rint(colours @ affine[0, :3] + affine[0, 3])
     means = np.einsum("ijk->ik", colours.reshape(-1, 4, 3)) / 4  # six times as fast as mean()
     chroma = np.rint(means @ affine[1:, :3].T + affine[1:, 3])
@@ -49,8 +49,26 @@ def convert_blocks(image: Image, where: NDArray[np.intp], into: Planes) -> None:
     into.v.reshape(-1)[blocks] = chroma[:, 1]
 
 
+class PlatePlanes:
+    """The background as YUV, if it is the same picture as for the frame before: then converting it once pays."""
+
+    def __init__(self) -> None:
+        self._image: Image | None = None
+        self._planes: Planes | None = None
+
+    def planes(self, background: Image, like: Planes) -> Planes | None:
+        """``background`` with the matrix and range of ``like``; None when it is another one than before."""
+        if background is not self._image:
+            self._image, self._planes = background, None
+            return None
+        planes = self._planes
+        if planes is None or (planes.matrix, planes.full_range) != (like.matrix, like.full_range):
+            planes = self._planes = to_planes(background, like.matrix, full_range=like.full_range)
+        return planes
+
+
 @cache
-def _affine(matrix: int, *, full_range: bool) -> NDArray[np.float32]:
+def rgb_to_yuv(matrix: int, *, full_range: bool) -> NDArray[np.float32]:
     """From RGB and a 1 to YUV, all of 0..255: ``(3, 4)`` (ITU-T H.273, 8.3)."""
     red, blue = LUMA_SHARES[matrix]
     luma = np.array((red, 1 - red - blue, blue))

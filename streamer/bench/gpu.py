@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from streamer.bench.contest import OURS, take_turns
-from streamer.bench.gpu_paths import our_least_work, our_path
+from streamer.bench.gpu_paths import our_least_work, our_path, resident_path
 from streamer.bench.gpu_streams import StreamTimes, measure_streams
 from streamer.bench.outcome import Bar, Outcome
 from streamer.bench.roofline import Limits, measure_limits, timed
@@ -104,7 +104,7 @@ def _beside_peer(settings: Gpu, name: str, size: Size) -> dict[str, list[float]]
     steps: dict[str, Callable[[], object]] = {EAGER: peer_step(network, frame, in_graph=False)}
     if device == "cuda":
         steps[IN_GRAPH] = peer_step(network, frame, in_graph=True)
-    with our_path(device, size, settings.weights) as one_frame:
+    with resident_path(device, size, settings.weights) as one_frame:
         steps = {OURS: one_frame, **steps}
         programs = {program: partial(_round_ms, device, step, settings.frames) for program, step in steps.items()}
         return take_turns(programs, settings.rounds, lambda *_: None)

@@ -1,9 +1,9 @@
-"""What ``streamer bench gpu`` runs on the device: our frame path on frames that lie ready, and the least it must do."""
+"""What ``streamer bench gpu`` runs: our frame path whole, that on the device alone, and the least that it must do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from streamer import backgrounds
 from streamer.bench.clips import demo_frames
 from streamer.bench.roofline import counted_flops, wait_for
 from streamer.controls import Controls
+from streamer.device_path import open_device_path
 from streamer.errors import StreamerError
 from streamer.frames import Size
 from streamer.rendering import Renderer
@@ -29,7 +30,7 @@ BYTES_RGB = 3
 def our_path(device: str, size: Size, weights: Path | None = None) -> Iterator[Callable[[], object]]:
     """Gives a function that takes the next frame through matte and composite, and comes back when it is done.
 
-    This is the one place to change when the program's frame path stays on the device: the frames then lie there, too.
+    On CUDA frames stay there as they do in the program: each goes up, is judged, and its composite comes down.
 
     Args:
         device: ``cpu`` or ``cuda``.
@@ -42,7 +43,8 @@ def our_path(device: str, size: Size, weights: Path | None = None) -> Iterator[C
     frames, stats = demo_frames(size, FRAMES_READY), Stats()
     behind = backgrounds.open_background("gradient", size=size, is_live=False)
     segmenter = open_segmenter(device=device, weights=weights, require_gpu=device == "cuda")
-    renderer = Renderer(segmenter, [behind], Controls(), stats, failures_allowed=0)
+    hold = open_device_path(segmenter).hold if device == "cuda" else None
+    renderer = Renderer(segmenter, [behind], Controls(), stats, failures_allowed=0, hold=hold)
     upcoming = cycle(frames)
 
     def one_frame() -> object:
@@ -58,6 +60,48 @@ def our_path(device: str, size: Size, weights: Path | None = None) -> Iterator[C
             raise StreamerError("a matte of the demo was not believed, so its frames measure nothing")
     finally:
         renderer.close()
+
+
+@contextmanager
+def resident_path(device: str, size: Size, weights: Path | None = None) -> Iterator[Callable[[], object]]:
+    """Gives a function that takes one frame from RGB to the composite, all on the device, and waits for it.
+
+    Without copies to and from the CPU, and without what works there on the small alpha.
+    """
+    import torch
+
+    from streamer.device_path.captured import Captured
+    from streamer.device_path.path import composing, matting
+    from streamer.device_path.pictures import Layout
+    from streamer.segmentation.refine import CERTAIN_BEFORE
+    from streamer.segmentation.runtimes import TorchRuntime
+
+    frame = demo_frames(size, 1)[0]
+    plate = backgrounds.open_background("gradient", size=size, is_live=False).safe_image(size)
+    with closing(open_segmenter(device=device, weights=weights, runtime="torch")) as segmenter:
+        runtime = segmenter.runtime
+        assert isinstance(runtime, TorchRuntime)
+        content, padded = segmenter.fit(frame.image)
+        layout = Layout(size)
+        matte = matting(runtime.network, runtime.dtype, layout, content, padded)
+        compose = composing(layout)
+
+        def whole(frame_bytes: torch.Tensor, behind: torch.Tensor) -> torch.Tensor:
+            small = matte(frame_bytes)[: 4 * content.width * content.height].view(torch.float32)
+            certain = ((small - CERTAIN_BEFORE) / (1 - 2 * CERTAIN_BEFORE)).clamp(0, 1)
+            return compose(frame_bytes, certain.view(content.height, content.width), behind)
+
+        step = Captured(whole, runtime.device)
+        inputs = [torch.tensor(image, device=runtime.device) for image in (frame.image.reshape(-1), plate)]
+
+        def one_frame() -> object:
+            with torch.inference_mode(), runtime.on_stream():
+                composed = step(*inputs)
+            wait_for(device)
+            return composed
+
+        one_frame()
+        yield one_frame
 
 
 def our_least_work(device: str, size: Size) -> tuple[float, float]:

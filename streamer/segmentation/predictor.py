@@ -98,36 +98,65 @@ class NetworkSegmenter:
         size = f" {self.input_size}" if self._picture else ""
         return f"{self._model}{size} on {self._where}"
 
+    @property
+    def runtime(self) -> Runtime:
+        """What runs the network. ``SegmentationError`` once it is closed."""
+        if self._runtime is None:
+            raise SegmentationError("the segmenter is closed")
+        return self._runtime
+
+    @property
+    def moves_edge(self) -> bool:
+        """Whether the user's rules shift or feather the edge at full size."""
+        return self._rules.edge_shift_px != 0 or self._rules.feather_px != 0
+
     def segment(self, image: Image) -> Alpha:
         """The matte of this very picture: RGB uint8 ``(h, w, 3)`` to float32 ``(h, w)`` in [0, 1].
 
         Raises:
             SegmentationError: not such a picture, the runtime failed, or its result is unusable.
         """
-        runtime = self._runtime
-        if runtime is None:
-            raise SegmentationError("the segmenter is closed")
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise SegmentationError(f"a picture must be uint8 RGB (h, w, 3), not {image.dtype} {image.shape}")
-        self._picture = Size(image.shape[1], image.shape[0])
-        content, padded = self._fitted(self._picture)
+        runtime, (content, padded) = self.runtime, self.fit(image)
         try:
-            with self._time("network"):
+            with self.time("network"):
                 shrunk = shrink(image, content)
                 small = self._alpha_of(runtime, shrunk, padded)
         except Exception as error:  # each runtime has its own exceptions; a frame without a matte is never shown
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
+        with self.time("refine"):
+            refined = self._refiner.refine(image, self.settle(shrunk, small))
+            return move_edge(refined, self._rules)
+
+    def fit(self, image: Image) -> tuple[Size, Size]:
+        """What that picture is shrunk to for the network, and what the network then gets, with repeated edges.
+
+        Raises:
+            SegmentationError: it is no RGB picture.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise SegmentationError(f"a picture must be uint8 RGB (h, w, 3), not {image.dtype} {image.shape}")
+        self._picture = Size(image.shape[1], image.shape[0])
+        return self._fitted(self._picture)
+
+    def settle(self, shrunk: Image, small: Alpha) -> Alpha:
+        """What becomes of the network's alpha before its edges are refined: known room, memory and rules heeded.
+
+        Args:
+            shrunk: the picture as the network saw it, RGB uint8 ``(h', w', 3)``.
+            small: the network's alpha of it, float32; what lies beyond the picture is cut off.
+
+        Raises:
+            SegmentationError: it is no alpha.
+        """
         low, high = float(small.min()), float(small.max())
         if not (low >= -OUT_OF_RANGE and high <= 1 + OUT_OF_RANGE):  # also false for NaN
             self._seen = None
             raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
-        with self._time("refine"):
-            small = small[: content.height, : content.width]
-            if self._clean_plate is not None:
-                small = self._clean_plate.clean(shrunk, small)
-            steadied = self._steadier.steady(shrunk, small)
-            return move_edge(self._refiner.refine(image, self._sorter.sort(steadied)), self._rules)
+        small = small[: shrunk.shape[0], : shrunk.shape[1]]
+        if self._clean_plate is not None:
+            small = self._clean_plate.clean(shrunk, small)
+        return self._sorter.sort(self._steadier.steady(shrunk, small))
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
@@ -159,7 +188,8 @@ class NetworkSegmenter:
                 self._seen = shrunk
         return self._found
 
-    def _time(self, step: str) -> AbstractContextManager[None]:
+    def time(self, step: str) -> AbstractContextManager[None]:
+        """Note in the stats how long this takes."""
         return self._stats.time(step) if self._stats else nullcontext()
 
 

@@ -67,23 +67,31 @@ class TorchRuntime(Runtime):
         import torch
 
         self.name = f"{device.upper()} (torch)"
-        self._device = torch.device(device)
-        self._dtype = torch.float16 if device == "cuda" else torch.float32
-        self._network = network.to(self._device, self._dtype, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self._stream: AbstractContextManager[object] = nullcontext()
+        self.device = torch.device(device)
+        self.dtype = torch.float16 if device == "cuda" else torch.float32
+        self.network = network.to(self.device, self.dtype, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.stream: torch.cuda.Stream | None = None
         if device == "cpu":
             torch.set_num_threads(spare_threads())
         if device == "cuda":
             torch.cuda.synchronize()  # the weights were copied on another stream
-            self._stream = torch.cuda.stream(torch.cuda.Stream(priority=-1))
+            self.stream = torch.cuda.Stream(priority=-1)
+
+    def on_stream(self) -> AbstractContextManager[object]:
+        """Within this, on this thread, work is queued on the network's stream; off CUDA there is none."""
+        if self.stream is None:
+            return nullcontext()
+        import torch
+
+        return torch.cuda.stream(self.stream)
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
         """See ``Runtime``."""
         import torch
 
-        with torch.inference_mode(), self._stream:
-            pictures = torch.from_numpy(batch).to(self._device, self._dtype)
-            alpha = self._network.alpha(pictures.contiguous(memory_format=torch.channels_last))
+        with torch.inference_mode(), self.on_stream():
+            pictures = torch.from_numpy(batch).to(self.device, self.dtype)
+            alpha = self.network.alpha(pictures.contiguous(memory_format=torch.channels_last))
             result: Alpha = alpha[0, 0].float().cpu().numpy()
         return result
 

@@ -65,5 +65,5 @@ def test_matte_runs_beside_the_painter_on_a_stream_of_higher_priority(tmp_path):
     segmenter = open_segmenter(weights=tmp_path / "tiny.safetensors", device="cuda", require_gpu=True)
     picture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8)
     assert segmenter.segment(picture).shape == (90, 160)
-    assert segmenter._runtime._stream.stream.priority < 0
+    assert segmenter.runtime.stream.priority < 0
     segmenter.close()

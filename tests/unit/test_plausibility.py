@@ -68,6 +68,19 @@ def test_a_moving_person_with_their_own_matte_is_believed(step_px: int) -> None:
         assert gate.doubt(*scene(index * step_px, noise=8)) is None
 
 
+@pytest.mark.parametrize("picture", [None, Area(0, 30, 160, 90)])
+def test_a_smaller_matte_of_the_same_frame_is_judged_alike(picture: Area | None) -> None:
+    truthful, late = PlausibilityGate(picture=picture), PlausibilityGate(picture=picture)
+    before: Alpha | None = None
+    for left in range(0, 100, 6):
+        frame, alpha = scene(left, noise=4)
+        small = alpha[::2, ::2]
+        assert truthful.doubt(frame, small) is None
+        assert late.doubt(frame, before) == (None if before is None else "it belongs to the picture before")
+        before = small
+    assert PlausibilityGate(picture=picture).doubt(frame_of(0.3), person(1.0)[::3, ::3]) is not None
+
+
 def test_a_light_that_goes_off_does_not_make_a_true_matte_doubtful() -> None:
     gate = PlausibilityGate()
     frame, alpha = scene(20, noise=4)

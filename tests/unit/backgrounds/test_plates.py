@@ -172,6 +172,19 @@ def test_no_plate_holds_a_pixel_of_the_person(matte, fit):
     assert marker_pixels(plate.image) == 0
 
 
+@pytest.mark.parametrize("softness", [0, 2, 5])
+def test_nor_if_their_alpha_was_left_small(softness):
+    alpha = np.zeros((SIZE.height, SIZE.width), np.float32)
+    cv2.ellipse(alpha, (120, 110), (40, 70), 20, 0, 360, 1.0, -1)
+    alpha = cv2.GaussianBlur(alpha, (0, 0), softness) if softness else alpha
+    image = np.full((*alpha.shape, 3), (40, 160, 90), np.uint8)
+    image[alpha > 0.06] = MARKER
+    small = cv2.resize(alpha, (80, 60), interpolation=cv2.INTER_AREA)
+    seen = Keyframe(Frame(image, 3, 0.1, 0.0), small)
+    plate = PlateMaker(StandIn(), nobody, Recipe(size=SIZE)).generate(seen, "a beach", 1, should_stop=never)
+    assert marker_pixels(plate.image) == 0
+
+
 def test_painting_around_the_person_alone_would_leave_their_ghost():
     """The test above can fail: this is what the first pass gives."""
     painter = StandIn()

@@ -6,12 +6,13 @@ import pytest
 
 pytest.importorskip("torchvision")
 
+import numpy as np
 import torch
 
 from streamer.bench import gpu_streams
 from streamer.bench.contest import OURS
 from streamer.bench.gpu import EAGER, IN_GRAPH, measure_gpu, path_ratios, stream_figures
-from streamer.bench.gpu_paths import our_least_work, our_path
+from streamer.bench.gpu_paths import our_least_work, our_path, resident_path
 from streamer.bench.gpu_streams import StreamTimes, measure_streams
 from streamer.bench.report import open_console
 from streamer.bench.robust_video_matting import peer_step, random_peer
@@ -104,6 +105,15 @@ def test_our_path_composites_the_demo() -> None:
         composed = one_frame()
     assert isinstance(composed, Frame)
     assert composed.size == SMALL
+
+
+def test_what_stays_on_the_device_composites_the_demo_over_the_same_background() -> None:
+    with resident_path("cpu", SMALL) as one_frame, our_path("cpu", SMALL) as by_the_program:
+        composed, plain = one_frame(), by_the_program()
+    assert isinstance(composed, torch.Tensor)
+    assert isinstance(plain, Frame)
+    same = composed.numpy().reshape(plain.image.shape)
+    assert np.abs(same.astype(int) - plain.image).mean() < 2
 
 
 @pytest.mark.slow
