@@ -213,8 +213,9 @@ class StreamConfig(BaseModel):
     adaptive_quality: bool = True
     """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
 
-    frame_path: Literal["auto", "cpu"] = "auto"
-    """Where frames are composed: auto is the NVIDIA GPU that runs the network, if one does; cpu is the CPU."""
+    frame_path: Literal["cpu", "gpu"] = "cpu"
+    """Where frames are composed: gpu is the NVIDIA GPU that runs the network, if one does.
+    It has not run on one yet."""
 
     clean_plate: Annotated[str, Field(min_length=1)] = "off"
     """What is known of the room without a person, so that its furniture is not taken for one: off, a picture of it,

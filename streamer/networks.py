@@ -69,7 +69,7 @@ def open_frame_path(config: StreamConfig, segmenter: Segmenter, info: SourceInfo
     if not isinstance(runtime, TorchRuntime) or runtime.device.type != "cuda":
         return None
     needs_cpu = segmenter.moves_edge or info.picture is not None or config.write != "composite"
-    if needs_cpu or config.frame_path == "cpu":
+    if needs_cpu or config.frame_path != "gpu":
         return None
     from streamer.device_path import open_device_path
 

@@ -58,6 +58,7 @@ def program_settings(settings: OfProgram) -> dict[str, object]:
     """What the bench changes of the program's defaults, as settings of ``StreamConfig``."""
     return {
         "device": settings.device,
+        "frame_path": "gpu" if settings.device == "cuda" else "cpu",
         "runtime": settings.runtime,
         "weights": None if settings.weights is None else str(settings.weights),
         "log_level": "error",

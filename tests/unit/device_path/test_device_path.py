@@ -207,7 +207,7 @@ def test_only_torch_and_an_edge_that_stays_can_be_kept_on_a_device(tmp_path: Pat
     feathered = open_segmenter(weights=weights, device="cpu", runtime="torch", rules=MatteRules(feather_px=3))
     with pytest.raises(ValueError, match="feathered"):
         open_device_path(feathered)
-    assert networks.open_frame_path(StreamConfig(), feathered, info()) is None
+    assert networks.open_frame_path(StreamConfig(frame_path="gpu"), feathered, info()) is None
     feathered.close()
 
 
@@ -223,10 +223,10 @@ def test_frames_stay_only_where_cuda_mattes_and_nothing_needs_the_cpu(
     opened: tuple[NetworkSegmenter, DevicePath],
 ) -> None:
     segmenter, _ = opened
-    config = StreamConfig()
+    config = StreamConfig(frame_path="gpu")
     assert networks.open_frame_path(config, segmenter, info()) is None
     segmenter.runtime.device = torch.device("cuda")  # type: ignore[attr-defined]  # never touched here
     assert networks.open_frame_path(config, segmenter, info()) is not None
     assert networks.open_frame_path(config, segmenter, info(Area(0, 0, 80, 96))) is None
-    assert networks.open_frame_path(config.model_copy(update={"frame_path": "cpu"}), segmenter, info()) is None
+    assert networks.open_frame_path(StreamConfig(), segmenter, info()) is None
     assert networks.open_frame_path(config.model_copy(update={"write": "alpha"}), segmenter, info()) is None
