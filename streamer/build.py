@@ -161,7 +161,7 @@ def check(config: StreamConfig) -> None:
     """Refuse what can be seen to be wrong without opening anything.
 
     Raises:
-        ConfigError: a background, a hotkey, an output, the encoder, a cue file or the remote control cannot be.
+        ConfigError: a profile, a background, a hotkey, an output, the encoder, a cue file or the remote control cannot be.
         WeightsError: there is no such file of weights, or the models that paint are missing.
         MissingExtra: the libraries that paint, or those of the remote control, are missing.
         SinkError: an output or the statistics cannot be written where they should go.
@@ -171,6 +171,7 @@ def check(config: StreamConfig) -> None:
     Bindings(config.hotkeys)
     if config.weights is not None and not config.weights.is_file():
         raise WeightsError(f"weights {config.weights} do not exist; check --weights")
+    networks.weights_file(config)
     network = networks.onnx_file(config)
     if network is not None and not network.is_file():
         raise WeightsError(f"segmenter {network} does not exist; check --segmenter onnx:FILE")

@@ -19,6 +19,7 @@ from streamer.errors import MissingExtra, WeightsError
 from streamer.frames import Alpha, Image, Size
 from streamer.interfaces import Background, PlateGenerator, SourceInfo
 from streamer.priorities import painter_threads
+from streamer.profiles import find_profile
 from streamer.stats import Stats
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
 
     return open_segmenter(
         model=config.model,
-        weights=config.weights,
+        weights=weights_file(config),
         device=config.device,
         runtime=config.runtime,
         require_gpu=config.require_gpu,
@@ -52,6 +53,15 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
         ),
         stats=stats,
     )
+
+
+def weights_file(config: StreamConfig) -> Path | None:
+    """The weights that ``--weights`` or ``--profile`` names; None = the shipped ones.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    return config.weights if config.profile is None else find_profile(config.profile).weights
 
 
 def onnx_file(config: StreamConfig) -> Path | None:
@@ -239,7 +249,7 @@ def _what_decides(config: StreamConfig) -> dict[str, object]:
         files.second_controlnet,
         files.depth,
     )
-    decides["files"] = [_identity(part) for part in (*parts, config.weights)]
+    decides["files"] = [_identity(part) for part in (*parts, weights_file(config))]
     decides["device"] = plate_device(config).partition(":")[0]
     for package in ("torch", "diffusers", "transformers"):
         try:
