@@ -77,7 +77,7 @@ class CleanPlate:
         known = self._seen >= LEARNT_AFTER
         is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
         sure = is_room & known
-        difference = difference_to_room(colours, self._room, sure)
+        difference = self._difference(colours, sure)
         if sure.any() and float((difference[sure] < OTHER).mean()) < LEAST_MATCHING:
             self.reset()
             return alpha
@@ -114,24 +114,14 @@ class CleanPlate:
         self._room += weight[..., None] * (colours - self._room)
         self._seen[is_room & (self._seen < LEARNT_AFTER)] += 1
 
-
-def difference_to_room(colours: Colours, room: Colours, sure: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """How far each pixel is from the room, in levels, brightness and tint of the whole picture allowed for.
-
-    Args:
-        colours: the picture, RGB float32 ``(h, w, 3)``, 0 to 255.
-        room: the empty room, likewise.
-        sure: ``(h, w)``, where the picture shows the room; there the brightness is compared.
-
-    Returns:
-        float32 ``(h, w)``, 0 or more.
-    """
-    gain = np.ones(3, np.float32)
-    if sure.any():
-        now, then = colours[sure][::7], room[sure][::7]
-        gain = (np.median(now, axis=0) + 1) / (np.median(then, axis=0) + 1)
-    smooth = cv2.blur(colours - room * gain.astype(np.float32), (3, 3))
-    return np.asarray(np.abs(smooth).max(axis=2), np.float32)
+    def _difference(self, colours: Colours, sure: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """How far each pixel is from the room, in levels, brightness of the whole picture allowed for: ``(h, w)``."""
+        gain = np.ones(3, np.float32)
+        if sure.any():
+            now, then = colours[sure][::7], self._room[sure][::7]
+            gain = (np.median(now, axis=0) + 1) / (np.median(then, axis=0) + 1)
+        smooth = cv2.blur(colours - self._room * gain.astype(np.float32), (3, 3))
+        return np.asarray(np.abs(smooth).max(axis=2), np.float32)
 
 
 def open_clean_plate(spec: str) -> CleanPlate | None:
