@@ -51,6 +51,10 @@ LEAST_SURE = 0.1
 """Share of the picture that must be sure room for its light to be measured."""
 CURVE_POINTS = 12
 """Of the curve between the clean plate's levels and the frame's."""
+DARK = 4.0
+"""Added to levels before they are divided by each other."""
+MOST_BEND = 1.3
+"""How far the curve's gain may be from its mean: what stood there and has gone is no matter of light."""
 SHADE_SHARE, MOST_SHADE = 0.06, 12.0
 """Shade: its standard deviation, as a share of the longer side; and how deep it may be, in levels."""
 
@@ -249,12 +253,12 @@ def _in_light_of(colours: NDArray[np.float32], plate: NDArray[np.float32], sure:
         filled = [number for number in range(CURVE_POINTS) if (bins == number).sum() > 20]
         if not filled:
             return plate
-        change = np.interp(
-            plate[..., channel],
-            [float(np.median(then[bins == number])) for number in filled],
-            [float(np.median((now - then)[bins == number])) for number in filled],
-        )
-        relit[..., channel] = plate[..., channel] + change
+        gains = (now + DARK) / (then + DARK)
+        overall = float(np.median(gains))
+        curve = np.array([float(np.median(gains[bins == number])) for number in filled])
+        bounded = np.clip(curve, overall / MOST_BEND, overall * MOST_BEND)
+        levels = [float(np.median(then[bins == number])) for number in filled]
+        relit[..., channel] = (plate[..., channel] + DARK) * np.interp(plate[..., channel], levels, bounded) - DARK
     return np.asarray(relit + _shade(colours - relit, sure), np.float32)
 
 
@@ -272,7 +276,7 @@ def _shade(left: NDArray[np.float32], sure: Where) -> NDArray[np.float32]:
 
 def _shaded(colours: NDArray[np.float32], plate: NDArray[np.float32]) -> Where:
     """Where the picture is the room's in less light: the person's shadow, or a dark coat before a grey wall."""
-    ratio = (cv2.blur(colours, (3, 3)) + 4) / (cv2.blur(plate, (3, 3)) + 4)
+    ratio = (cv2.blur(colours, (3, 3)) + DARK) / (cv2.blur(plate, (3, 3)) + DARK)
     low, high = ratio.min(axis=2), ratio.max(axis=2)
     return np.asarray((low > SHADOW[0]) & (high < SHADOW[1]) & (high - low < SHADOW_TINT))
 

@@ -55,7 +55,8 @@ class Scores:
 
     def beats(self, old: Scores) -> bool:
         """Whether these weights are worth keeping in place of the old ones."""
-        return self.iou > old.iou and self.mad < old.mad and self.room_share <= old.room_share + NO_WORSE
+        is_no_worse = self.iou >= old.iou and self.mad <= old.mad and self.room_share <= old.room_share + NO_WORSE
+        return is_no_worse and (self.iou > old.iou or self.mad < old.mad)
 
 
 def shipped_network() -> UNet:
