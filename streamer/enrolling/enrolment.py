@@ -71,16 +71,15 @@ def enroll(name: str, recordings: Recordings, train: Train, display: Display) ->
     old = training.shipped_network()
     rooms = [cover(picture, recordings.size) for picture in recordings.room]
     labels = label(recordings, lambda pictures, step: training.mattes_of(old, pictures, step), display)
-    kept = [label for label in labels if label.is_kept]
-    learnt, held_back = hold_back(kept)
+    learnt, held_back = hold_back([label for label in labels if label.verdict is Verdict.PERSON])
+    learnt += [label for label in labels if label.verdict is Verdict.EMPTY]
     room_learnt, room_held_back = hold_back(rooms) if len(rooms) >= 2 * EVERY else (rooms, rooms)
     display.begin("training", 1.0)
     new = train(learnt, room_learnt, display.reach)
     display.begin("comparing", None)
-    people = [label for label in held_back if label.verdict is Verdict.PERSON]
     outcome = Outcome(
-        training.judge(old, people, room_held_back),
-        training.judge(new, people, room_held_back),
+        training.judge(old, held_back, room_held_back),
+        training.judge(new, held_back, room_held_back),
         {**Counter(label.verdict.value for label in labels), "held back": len(held_back)},
     )
     if not outcome.new.beats(outcome.old):
@@ -88,7 +87,7 @@ def enroll(name: str, recordings: Recordings, train: Train, display: Display) ->
             f"no profile is kept, because the frames held back did not get better: {numbers(outcome)}. More movement, "
             "more light or more --minutes may help"
         )
-    picture = training.before_and_after(old, new, people)
+    picture = training.before_and_after(old, new, held_back)
     with profiles.new_profile(name) as folder:
         training.save(new, folder, profiles.WEIGHTS, profiles.GRAPH)
         _save_picture(picture, folder / profiles.PICTURE)
