@@ -33,7 +33,7 @@ SHADOW = (0.45, 0.98)
 """Brightness, of the room's own, that a shadow leaves."""
 SHADOW_TINT = 0.06
 """How far a shadow's channels differ in that."""
-EDGE_PX = 7
+EDGE_PX = 5
 """Side of the window around the person's outline in which nothing is claimed."""
 LEAST_PERSON = 0.01
 """A frame with a smaller share of person is one of nobody, or of too little to be sure."""

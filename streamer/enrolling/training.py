@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -38,8 +38,6 @@ LABELLED_SHARE, ROOM_SHARE, EMPTY_SHARE = 0.45, 0.12, 0.08
 """Shares of the samples: labelled frames, frames of the empty room, and composites without anybody."""
 DRAWN_ROOMS = 8
 """How many rooms are drawn, beside the user's own, for the cut-outs to be pasted into."""
-RIM_PX = 5
-"""Side of the window by which a cut-out is made smaller than its label."""
 NO_WORSE = 0.0005
 """Share of the empty room by which the new weights may take more of it for a person: what nobody sees."""
 
@@ -143,7 +141,7 @@ def _composer(labels: Sequence[Label], rooms: Sequence[Image]) -> Composer:
     """Labelled frames as they are, the person pasted into rooms, and rooms without anybody."""
     pairs = [_pair(number, label) for number, label in enumerate(labels)]
     whole_people = [pair for pair, label in zip(pairs, labels, strict=True) if label.verdict is Verdict.PERSON]
-    people = [found for found in map(cut_out, map(_without_rim, whole_people)) if found is not None]
+    people = [found for found in map(cut_out, whole_people) if found is not None]
     if not people:
         raise EnrolmentError("no frame shows enough of the person: come closer to the camera, or into its middle")
     empty = [Pair(f"room {number}", room, np.zeros(room.shape[:2], np.uint8)) for number, room in enumerate(rooms)]
@@ -158,12 +156,6 @@ def _composer(labels: Sequence[Label], rooms: Sequence[Image]) -> Composer:
 
 def _pair(number: int, label: Label) -> Pair:
     return Pair(f"frame {number}", label.picture, label.mask, label.known)
-
-
-def _without_rim(pair: Pair) -> Pair:
-    """The person a little smaller: a rim that the old room shines through would be learnt as person."""
-    smaller = cv2.erode(pair.mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM_PX, RIM_PX)))
-    return replace(pair, mask=np.asarray(smaller, np.uint8))
 
 
 def _drawn_rooms(like: Image) -> list[Image]:
