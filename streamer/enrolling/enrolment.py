@@ -70,7 +70,7 @@ def enroll(name: str, recordings: Recordings, train: Train, display: Display) ->
 
     old = training.shipped_network()
     rooms = [cover(picture, recordings.size) for picture in recordings.room]
-    labels = label(recordings, lambda pictures, step: training.mattes_of(old, pictures, step), display)
+    labels = label_recordings(recordings, lambda pictures, step: training.mattes_of(old, pictures, step), display)
     learnt, held_back = hold_back([label for label in labels if label.verdict is Verdict.PERSON])
     learnt += [label for label in labels if label.verdict is Verdict.EMPTY]
     room_learnt, room_held_back = hold_back(rooms) if len(rooms) >= 2 * EVERY else (rooms, rooms)
@@ -105,7 +105,7 @@ def numbers(outcome: Outcome) -> str:
     )
 
 
-def label(
+def label_recordings(
     recordings: Recordings, mattes_of: Callable[[Sequence[Image], Callable[[], None]], list[Alpha]], display: Display
 ) -> list[Label]:
     """Label all frames of the person.

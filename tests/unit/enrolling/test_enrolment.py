@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from streamer.enrolling.display import Display
-from streamer.enrolling.enrolment import hold_back, label
+from streamer.enrolling.enrolment import hold_back, label_recordings
 from streamer.enrolling.recording import Recordings
 from streamer.enrolling.training import Scores
 from streamer.errors import EnrolmentError
@@ -56,7 +56,7 @@ def red_is_person(pictures: Sequence[Image], on_picture: Callable[[], None]) -> 
 
 def labelled(room: list[Image], person: list[Image]) -> int:
     display = Display(Console(file=io.StringIO()))
-    return len(label(Recordings(room, person), red_is_person, display))
+    return len(label_recordings(Recordings(room, person), red_is_person, display))
 
 
 MOVING = [person_at(10 + 2 * number) for number in range(24)]
