@@ -148,5 +148,6 @@ def _draft(name: str) -> str:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    with suppress(OSError):  # of other profiles, or in use
+    with suppress(OSError):  # there are other profiles, or other things of this program
         folder.rmdir()
+        folder.parent.rmdir()

@@ -61,7 +61,7 @@ def main(args: Sequence[str], *, steps: int | None = None, train: Train | None =
     Raises:
         ConfigError: a word is wrong, or the profile exists or cannot be written.
         EnrolmentError: the recordings do not do, or the new weights are not better.
-        StreamerError: a camera or file cannot be read.
+        StreamerError: a camera or file cannot be read, or the device is missing.
         MissingExtra: what writes ONNX is not installed.
     """
     try:
@@ -78,9 +78,10 @@ def main(args: Sequence[str], *, steps: int | None = None, train: Train | None =
         out.print(f"profile '{asked.name}' is forgotten: {profiles.forget(asked.name)} is gone")
         return 0
     _check(asked)
+    train = train or _trainer(asked, steps)
     with Display(Console(stderr=True)) as display:
         recordings = _recordings(asked, display)
-        outcome = enroll(asked.name, recordings, train or _trainer(asked, steps), display)
+        outcome = enroll(asked.name, recordings, train, display)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in outcome.frames.items())
     out.print(f"profile '{asked.name}' is kept in {profiles.find_profile(asked.name).folder}")
     out.print(f"on frames held back: {numbers(outcome)}")

@@ -188,20 +188,19 @@ def judge(network: UNet, held_back: Sequence[Label], rooms: Sequence[Image]) -> 
 
 
 def before_and_after(old: UNet, new: UNet, held_back: Sequence[Label], rows: int = 4) -> Image:
-    """Frames that were held back, those first that changed most: as they came, cut out before, cut out after.
+    """Frames that were held back, from each part of the time that which changed most: as it came, before, after.
 
     Returns:
         RGB uint8, ``rows`` frames high (or fewer) and three wide.
     """
-    changed = []
-    for label in held_back:
-        mattes = [matte_picture(network, label.picture) for network in (old, new)]
-        changed.append((float(np.abs(mattes[0] - mattes[1]).mean()), label.picture, mattes))
-    changed.sort(key=lambda found: -found[0])
     plain = np.array([60, 170, 90], np.float32)
+    rows = min(rows, len(held_back))
     lines = []
-    for _, picture, mattes in changed[:rows]:
-        shares = [matte[..., None] for matte in mattes]
+    for row in range(rows):
+        part = held_back[row * len(held_back) // rows : (row + 1) * len(held_back) // rows]
+        pairs = [[matte_picture(network, label.picture) for network in (old, new)] for label in part]
+        most = int(np.argmax([np.abs(before - after).mean() for before, after in pairs]))
+        picture, shares = part[most].picture, [matte[..., None] for matte in pairs[most]]
         cut = [(picture * share + plain * (1 - share)).round().astype(np.uint8) for share in shares]
         lines.append(np.hstack([picture, *cut]))
     return np.vstack(lines)

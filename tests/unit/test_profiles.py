@@ -66,7 +66,7 @@ def test_forgetting_removes_every_trace_and_nothing_else(folder: Path) -> None:
     profiles.forget("desk")
     assert sorted(path.name for path in folder.iterdir()) == [".desk-2.draft-killed", "desk-2"]
     profiles.forget("desk-2")
-    assert not folder.exists()
+    assert not folder.parent.exists()
 
 
 def test_what_is_not_there_cannot_be_forgotten(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from streamer import cli, profiles
 from streamer.config import StreamConfig
 from streamer.enrolling import command
-from streamer.errors import ConfigError, MissingExtra
+from streamer.errors import ConfigError, MissingExtra, SegmentationError
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +48,15 @@ def test_what_writes_onnx_is_asked_for_first(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match="pip install onnx onnxscript"):
         command.main(["desk"])
+
+
+def test_a_device_that_is_missing_is_said_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(device: str) -> str:
+        raise SegmentationError(f"no GPU for --device {device}")
+
+    monkeypatch.setattr("streamer.segmentation.choose_device", missing)
+    with pytest.raises(SegmentationError, match="no GPU for --device cuda"):
+        command.main(["desk", "--device", "cuda"])
 
 
 def test_help_and_an_empty_list(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
