@@ -46,7 +46,15 @@ class PairSet:
 
 
 class Composer:
-    """Draws samples of one size. Not thread-safe; give each worker its own, with its own generator."""
+    """Draws samples of one size. Not thread-safe; give each worker its own, with its own generator.
+
+    Args:
+        people: whose cut-outs are pasted.
+        whole: labelled pictures that are used as they are.
+        backgrounds: rooms, RGB uint8 ``(h, w, 3)``.
+        empty_share: share of samples in which nobody is pasted.
+        coat_share: share of composites with somebody's clothes on the wall.
+    """
 
     def __init__(
         self,
@@ -55,6 +63,7 @@ class Composer:
         backgrounds: Sequence[Picture],
         *,
         empty_share: float = 0.06,
+        coat_share: float = 0.22,
     ) -> None:
         self._people = people
         self._people_odds = np.array([group.share for group in people], float)
@@ -62,6 +71,7 @@ class Composer:
         self._whole = whole
         self._backgrounds = backgrounds
         self._empty_share = empty_share
+        self._coat_share = coat_share
 
     def draw(self, rng: np.random.Generator, width: int, height: int) -> Sample:
         """One sample of that size."""
@@ -82,7 +92,7 @@ class Composer:
             clutter(rng, image, _pick(rng, self._backgrounds))
         if rng.random() < 0.2:
             chair(rng, image)
-        if rng.random() < 0.22:
+        if rng.random() < self._coat_share:
             hang_clothes(rng, image, _pick(rng, self._people[0].cut_outs))
         people = 0 if empty else (2 if rng.random() < 0.15 else 1)
         for _ in range(people):

@@ -84,6 +84,10 @@ class Run:
         self.config, self.out, self.device = config, out, device
         network = initial or UNet(CONFIGS[config.model])
         self.network = network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.frozen_norm:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         self.heads = SideHeads(self.network).to(device)
         average = get_ema_multi_avg_fn(config.average_decay)
         self.average = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
@@ -104,10 +108,11 @@ class Run:
         target, trust = alpha[:, None].float() / 255, known[:, None].float() / 255
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=_fast_bfloat16(self.device)):
             ladder, logits = self.network.features(x)
-            sides = self.heads(ladder)
+            sides = self.heads(ladder) if self.config.side_share else []
         person = logits if logits.shape[1] == 1 else logits[:, 1:2] - logits[:, 0:1]
         loss = matte_loss(person.float(), target, trust)
-        loss = loss + 0.2 * torch.stack([side_loss(side.float(), target, trust) for side in sides]).sum()
+        for side in sides:
+            loss = loss + self.config.side_share * side_loss(side.float(), target, trust)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(progress)
         self.optimizer.zero_grad(set_to_none=True)

@@ -53,6 +53,10 @@ class TrainConfig(Section):
     cooldown_share: float = Field(0.3, ge=0, le=1)
     """The learning rate is held, then falls to zero over this last part of the run."""
     weight_decay: float = Field(1e-2, ge=0)
+    side_share: float = Field(0.2, ge=0)
+    """Weight of the losses at the coarse decoder levels, whose heads begin at random: 0 to go on from weights."""
+    frozen_norm: bool = False
+    """Keep the statistics of batch normalisation as they are: a short run on one scene would bend them to it."""
     average_decay: float = Field(0.998, gt=0, lt=1)
     evaluate_every: int = Field(1000, ge=1)
     workers: int = Field(2, ge=0)

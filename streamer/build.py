@@ -173,7 +173,7 @@ def check(config: StreamConfig) -> None:
     """Refuse what can be seen to be wrong without opening anything.
 
     Raises:
-        ConfigError: a background, a hotkey, an output, the encoder, a cue file or the remote control cannot be.
+        ConfigError: a profile, background, hotkey, output, the encoder, a cue file or the remote control cannot be.
         WeightsError: there is no such file of weights, or the models that paint are missing.
         MissingExtra: the libraries that paint, those of the remote control, or MediaPipe, are missing.
         SinkError: an output or the statistics cannot be written where they should go.

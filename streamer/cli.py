@@ -32,7 +32,7 @@ METAVARS: dict[Any, str] = {int: "N", float: "X", str: "TEXT", Path: "FILE"}
 """What stands for a value in --help, by its type."""
 MODE_FLAGS = {f"--{mode}": ("--plate-mode", mode) for mode in ("quality", "fast", "fastest")}
 """Short for the setting that is changed most."""
-WORDS = ("plate", "download", "cache", "devices", "doctor", "bench", "hotkeys")
+WORDS = ("plate", "download", "cache", "devices", "doctor", "bench", "hotkeys", "enroll")
 """What the first word may be beside a preset."""
 DESCRIPTION = """Puts a person before another background, live or in a video.
 
@@ -52,7 +52,9 @@ streamer doctor [OPTIONS]: say what would really run here, and what is missing.
 
 streamer hotkeys [PRESET] [OPTIONS]: list the keys that work while it runs live.
 
-streamer bench [WORD] [OPTIONS]: measure this machine."""
+streamer bench [WORD] [OPTIONS]: measure this machine.
+
+streamer enroll NAME: learn this person, camera and room, for --profile NAME."""
 """One line a paragraph: tyro breaks none of them."""
 
 
@@ -109,6 +111,10 @@ def _dispatch(args: list[str]) -> int:
         from streamer import cache
 
         return cache.main(args[1:])
+    if word == "enroll":
+        from streamer import enrolling
+
+        return enrolling.main(args[1:])
     config = read_command(args[1:] if word in ("doctor", "plate", "hotkeys") else args)
     if config is None:
         return OK

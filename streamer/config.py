@@ -201,6 +201,8 @@ class StreamConfig(BaseModel):
     .venv-peer/bin/python."""
     weights: Path | None = None
     """Weights of the network, a .safetensors or .pth file. Not given: the ones that come with the program."""
+    profile: Annotated[str | None, Field(pattern=r"^\w[\w-]{0,63}$")] = None
+    """Weights that learnt this person, camera and room, by the name given to streamer enroll."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where the network runs; auto takes a GPU if there is one."""
     require_gpu: bool = False
@@ -311,6 +313,10 @@ class StreamConfig(BaseModel):
             raise ValueError(
                 "fit room takes what the matte leaves out into the painting: leave people and edge_shift out"
             )
+        if self.profile is not None and (self.weights is not None or self.model != "compact"):
+            raise ValueError("profile brings its own weights, of the compact network: leave weights and model out")
+        if self.profile is not None and self.segmenter != "unet":
+            raise ValueError("profile and another segmenter exclude each other: leave one out")
         if self.prompt and self.cues is not None:
             raise ValueError("prompt and cues exclude each other: the cue file holds the prompts")
         return self
@@ -351,6 +357,7 @@ def _reason(problem: Mapping[str, Any]) -> str:
             "output_size": "WIDTHxHEIGHT, such as 1280x720",
             "segmenter": "unet, mediapipe or onnx:FILE",
             "plate_size": "WIDTHxHEIGHT in multiples of 64, such as 768x448",
+            "profile": "a name of letters, digits, - and _, such as desk",
             "plate_device": "auto, cpu, cuda, cuda:1 or mps",
         }
         message = f"should be {wanted[problem['loc'][0]]}"

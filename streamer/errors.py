@@ -8,6 +8,7 @@
     |-- SourceError        a camera or file cannot be opened or read
     |-- SinkError          an output cannot be created or written
     |-- WeightsError       network weights are missing, damaged or of another network
+    |-- EnrolmentError     no profile comes of it: the recordings do not do, or the new weights are no better
     |-- SegmentationError  the matte cannot be computed (device missing, runtime failed, result unusable)
     `-- GenerationError    a background plate cannot be generated
         `-- GenerationCancelled  it was given up because nobody wants it any more
@@ -38,6 +39,10 @@ class SinkError(StreamerError):
 
 class WeightsError(StreamerError):
     """Network weights are missing, damaged or belong to another network."""
+
+
+class EnrolmentError(StreamerError):
+    """No profile comes of an enrolment: what was recorded does not do, or the new weights are no better."""
 
 
 class SegmentationError(StreamerError):

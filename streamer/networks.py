@@ -20,6 +20,7 @@ from streamer.frames import Alpha, Image, Size
 from streamer.interfaces import Background, PlateGenerator, Segmenter, SourceInfo
 from streamer.peer_python import PEER_HINT, find_peer
 from streamer.priorities import painter_threads
+from streamer.profiles import find_profile
 from streamer.stats import Stats
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
 
     return open_segmenter(
         model=config.model,
-        weights=config.weights,
+        weights=weights_file(config),
         device=config.device,
         runtime=config.runtime,
         require_gpu=config.require_gpu,
@@ -76,6 +77,15 @@ def open_frame_path(config: StreamConfig, segmenter: Segmenter, info: SourceInfo
     return open_device_path(segmenter)
 
 
+def weights_file(config: StreamConfig) -> Path | None:
+    """The weights that ``--weights`` or ``--profile`` names; None = the shipped ones.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    return config.weights if config.profile is None else find_profile(config.profile).weights
+
+
 def onnx_file(config: StreamConfig) -> Path | None:
     """The file of ``--segmenter onnx:FILE``; None = the program's own network."""
     _, _, path = config.segmenter.partition("onnx:")
@@ -105,8 +115,9 @@ def check_matte(config: StreamConfig) -> None:
 
     Raises:
         WeightsError: there is no such file of weights, or no such ONNX file.
-        ConfigError, MissingExtra: as of ``mediapipe_python``.
+        ConfigError, MissingExtra: as of ``mediapipe_python`` and ``weights_file``.
     """
+    weights_file(config)
     if config.weights is not None and not config.weights.is_file():
         raise WeightsError(f"weights {config.weights} do not exist; check --weights")
     network = onnx_file(config)
@@ -294,7 +305,7 @@ def _what_decides(config: StreamConfig) -> dict[str, object]:
         files.second_controlnet,
         files.depth,
     )
-    decides["files"] = [_identity(part) for part in (*parts, config.weights)]
+    decides["files"] = [_identity(part) for part in (*parts, weights_file(config))]
     decides["device"] = plate_device(config).partition(":")[0]
     for package in ("torch", "diffusers", "transformers"):
         try:

@@ -8,7 +8,6 @@ import logging
 import os
 import re
 import struct
-import sys
 import tempfile
 import time
 import zlib
@@ -20,8 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from streamer.errors import ConfigError
 from streamer.frames import Alpha, Image, Size
+from streamer.user_folders import user_folder
 
 SCHEMA = 1
 """Part of every key: raise it when the same settings come to mean another plate."""
@@ -256,17 +255,7 @@ def default_cache_folder() -> Path:
     Raises:
         ConfigError: the user has no home folder.
     """
-    variable, below_home = {
-        "win32": ("LOCALAPPDATA", "AppData/Local"),
-        "darwin": ("", "Library/Caches"),
-    }.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
-    named = os.environ.get(variable, "")
-    if os.path.isabs(named):  # the XDG specification has relative ones ignored
-        return Path(named, "backlot", "plates")
-    try:
-        return Path.home() / below_home / "backlot" / "plates"
-    except RuntimeError as error:
-        raise ConfigError("this user has no home folder for the cache of plates: set HOME") from error
+    return user_folder("cache", "the cache of plates: set HOME") / "plates"
 
 
 def _plates(files: Mapping[str, os.stat_result]) -> list[tuple[int, str, int]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import sys
 import tempfile
 from pathlib import Path
 
 from streamer.errors import ConfigError
+from streamer.user_folders import user_folder
 
 FEWEST_CHARACTERS = 16
 """A shorter token can be guessed."""
@@ -64,17 +64,7 @@ def state_folder() -> Path:
     Raises:
         ConfigError: the user has no home folder.
     """
-    variable, below_home = {
-        "win32": ("LOCALAPPDATA", "AppData/Local"),
-        "darwin": ("", "Library/Application Support"),
-    }.get(sys.platform, ("XDG_STATE_HOME", ".local/state"))
-    named = os.environ.get(variable, "")
-    if os.path.isabs(named):  # the XDG specification has relative ones ignored
-        return Path(named, "backlot")
-    try:
-        return Path.home() / below_home / "backlot"
-    except RuntimeError as error:
-        raise ConfigError("this user has no home folder for the token: set HOME, or --api-token-file") from error
+    return user_folder("state", "the token: set HOME, or --api-token-file")
 
 
 def _is_open_to_others(path: Path) -> bool:

@@ -30,6 +30,7 @@ GREEN = (20, 90, 40)
 
 class DescribedSegmenter(ScriptedSegmenter):
     description = "a script"
+    steps = 1
 
 
 class Run:

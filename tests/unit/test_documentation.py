@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/*.md")])
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 PROGRAM = re.compile(
-    r"(?:streamer|(?:\.venv/bin/)?python run_stream\.py) (?!devices|doctor|bench|download|cache|plate|hotkeys)(.+)"
+    r"(?:streamer|(?:\.venv/bin/)?python run_stream\.py) "
+    r"(?!devices|doctor|bench|download|cache|plate|hotkeys|enroll)(.+)"
 )
 
 

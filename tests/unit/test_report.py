@@ -16,6 +16,7 @@ from streamer.errors import SourceError
 
 class DescribedSegmenter(ScriptedSegmenter):
     description = "a script"
+    steps = 1
 
 
 Run = Callable[..., int]
