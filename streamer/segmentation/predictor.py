@@ -185,7 +185,7 @@ class NetworkSegmenter:
             self._seen = None
             self._found = runtime.alpha(as_batch(shrunk, padded))
             if not runtime.has_memory:
-                self._seen = shrunk
+                self._seen = shrunk.copy()  # it may be the source's own array, which may be written over
         return self._found
 
     def time(self, step: str) -> AbstractContextManager[None]:

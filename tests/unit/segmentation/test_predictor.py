@@ -172,6 +172,14 @@ def test_a_picture_that_came_twice_is_matted_once_unless_the_network_remembers()
         assert runtime.calls == calls
 
 
+def test_another_picture_in_the_same_array_is_matted_anew() -> None:
+    image = np.full((192, 320, 3), (255, 40, 40), np.uint8)  # of the network's own size: it is not copied on the way
+    segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
+    assert segmenter.segment(image).min() == 1
+    image[:] = (0, 40, 40)
+    assert segmenter.segment(image).max() == 0
+
+
 def test_an_unusable_alpha_is_asked_for_again() -> None:
     image = np.zeros((180, 320, 3), np.uint8)
     runtime = Broken(np.float32("nan"))
