@@ -19,7 +19,7 @@ from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
 from streamer.config import StreamConfig
 from streamer.controls import Controls
-from streamer.errors import ConfigError, SinkError
+from streamer.errors import ConfigError, MissingExtra, SinkError
 from streamer.figures import RunningFigures
 from streamer.frames import Frame, Size
 from streamer.hotkeys import Bindings, Hotkeys
@@ -129,7 +129,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         for spec in outputs:
             try:
                 sink = _open_sink(spec, source.info, config, controls, figures, painted, hotkeys)
-            except SinkError as error:
+            except (SinkError, MissingExtra) as error:  # MissingExtra: a package that is there and cannot be loaded
                 if config.output or config.virtual_device or spec != VIRTUAL or len(outputs) == 1:
                     raise
                 outputs = preview_alone(str(error))  # it was nobody's wish, and there is another one

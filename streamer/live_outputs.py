@@ -20,11 +20,12 @@ def live_outputs(virtual_device: str | None) -> tuple[str, ...]:
     Args:
         virtual_device: the virtual camera that the user named, and thereby asked for; None = any.
     """
-    if find_spec("pyvirtualcam") is None:
-        return preview_alone("pyvirtualcam is not installed")
-    # On Linux they can be listed. Elsewhere only opening one tells, see ``preview_alone``.
-    if virtual_device is None and sys.platform.startswith("linux") and not devices.list_virtual_cameras():
-        return preview_alone("this machine has none that is free")
+    if virtual_device is None:
+        if find_spec("pyvirtualcam") is None:
+            return preview_alone("pyvirtualcam is not installed")
+        # On Linux they can be listed. Elsewhere only opening one tells, see ``preview_alone``.
+        if sys.platform.startswith("linux") and not devices.list_virtual_cameras():
+            return preview_alone("this machine has none that is free")
     return (VIRTUAL, PREVIEW) if _has_display() else (VIRTUAL,)
 
 

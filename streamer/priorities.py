@@ -31,7 +31,8 @@ def yielding_threads() -> Iterator[None]:
     yield
     for thread in set(os.listdir(_TASKS)) - before:
         try:
-            os.setpriority(os.PRIO_PROCESS, int(thread), YIELDING)
+            own = os.getpriority(os.PRIO_PROCESS, int(thread))  # of a program that was started with ``nice``: more
+            os.setpriority(os.PRIO_PROCESS, int(thread), own + YIELDING)  # less than ``own`` would not be allowed
         except ProcessLookupError:
             continue  # it has ended meanwhile
 

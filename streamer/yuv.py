@@ -45,6 +45,7 @@ def convert_blocks(image: Image, where: NDArray[np.intp], into: Planes) -> None:
     into.y.reshape(-1)[pixels] = np.rint(colours @ affine[0, :3] + affine[0, 3])
     means = np.einsum("ijk->ik", colours.reshape(-1, 4, 3)) / 4  # six times as fast as mean()
     chroma = np.rint(means @ affine[1:, :3].T + affine[1:, 3])
+    np.minimum(chroma, 255, out=chroma)  # pure blue and red of full range come to 255.5, which would be 0 again
     into.u.reshape(-1)[blocks] = chroma[:, 0]
     into.v.reshape(-1)[blocks] = chroma[:, 1]
 

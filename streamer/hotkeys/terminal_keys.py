@@ -46,7 +46,7 @@ def open_terminal_keys(on_key: Callable[[str], None]) -> TerminalKeys | None:
         on_key: told the name of each key, such as ``n``, ``space``, ``f12``.
 
     Returns:
-        None where there is no terminal, or the program runs in its background.
+        None where there is no terminal, it cannot be opened again, or the program runs in its background.
     """
     try:
         terminal = sys.stdin.fileno()
@@ -56,7 +56,13 @@ def open_terminal_keys(on_key: Callable[[str], None]) -> TerminalKeys | None:
         return None
     if sys.platform == "win32":
         return ConsoleKeys(on_key)
-    return PosixKeys(terminal, on_key) if _is_in_foreground(terminal) else None
+    if not _is_in_foreground(terminal):
+        return None
+    try:
+        return PosixKeys(terminal, on_key)
+    except OSError as error:
+        logger.info("keys of the terminal cannot be read: %s", error)
+        return None
 
 
 class PosixKeys:
@@ -75,8 +81,8 @@ class PosixKeys:
         self._on_key = on_key
         self._before = termios.tcgetattr(terminal)
         self._modes = threading.Lock()  # held while the program is stopped; the main thread takes it for that alone
-        self._wake_reader, self._wake_writer = os.pipe()
         self._typed = _open_without_waiting(terminal)
+        self._wake_reader, self._wake_writer = os.pipe()
         self._takes_suspend = (
             threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
         )

@@ -57,8 +57,9 @@ class AdaptiveSegmenter:
 
     def close(self) -> None:
         """Release the segmenter. May be called twice."""
-        if self._preparing is not None:
-            self._preparing.join(LEAVE_S)
+        preparing = self._preparing  # a thread that was left behind may still be in ``segment``
+        if preparing is not None:
+            preparing.join(LEAVE_S)
         self._segmenter.close()
 
     def _judge(self, begun_at_s: float, took_s: float) -> None:

@@ -100,6 +100,12 @@ class CleanPlate:
         # The one who has come into the picture since is no part of the room, and no size is blurred by another one's.
         if self._snapped == SNAP_FRAMES and self._given is None:
             self._given = self._room.round().clip(0, 255).astype(np.uint8)
+        if self._learns and self._seen.any():  # the matte's size has changed, but not the room: else it were forgotten
+            # What was never seen is black, and is blurred into what lies beside it.
+            known = cv2.erode(self._seen, np.ones((3, 3), np.uint8))
+            self._room = cv2.resize(self._room, size, interpolation=cv2.INTER_LINEAR)
+            self._seen = cv2.resize(known, size, interpolation=cv2.INTER_NEAREST)
+            return
         if self._given is None:
             self._snapped = 0
             self._room, self._seen = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.uint8)

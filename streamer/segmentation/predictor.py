@@ -67,6 +67,7 @@ class NetworkSegmenter:
         self._picture: Size | None = None
         self._seen: Image | None = None
         self._found: Alpha = np.empty((0, 0), np.float32)
+        self._is_first = False
         self.step = 0
         """At which of its sizes the network computes the next picture: 0 = the usual one, then the smaller ones."""
 
@@ -163,6 +164,7 @@ class NetworkSegmenter:
         if self._runtime is not None:
             self._runtime.reset()
         self._seen = None
+        self._is_first = True
         if self._clean_plate is not None:
             self._clean_plate.reset()
         self._steadier.reset()
@@ -184,8 +186,10 @@ class NetworkSegmenter:
         if self._seen is None or not np.array_equal(shrunk, self._seen):
             self._seen = None
             self._found = runtime.alpha(as_batch(shrunk, padded))
-            if not runtime.has_memory:
-                self._seen = shrunk
+            # The first one of a new scene, which the renderer throws away, may still be the old scene's.
+            if not runtime.has_memory and not self._is_first:
+                self._seen = shrunk.copy()  # it may be the source's own array, which may be written over
+            self._is_first = False
         return self._found
 
     def time(self, step: str) -> AbstractContextManager[None]:

@@ -242,7 +242,8 @@ class VideoFileSource:
         is_even = size.width % 2 == 0 and size.height % 2 == 0
         if picture.format.name not in ("yuv420p", "yuvj420p") or not is_even or size != self._coded_size:
             return None
-        if self._orientation != Orientation():
+        # A negative line size, as of raw video that is stored bottom up, counts from the plane's last row.
+        if self._orientation != Orientation() or any(plane.line_size < plane.width for plane in picture.planes):
             return None
         y, u, v = (
             np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]

@@ -125,12 +125,12 @@ def test_a_network_that_fails_shows_no_pixel_of_the_frame(opened, fault):
     assert np.array_equal(renderer.render(frame_of(1, SIZE)).image, background.safe_image(SIZE))
 
 
-def test_it_is_what_runs_unless_the_cpu_is_asked_for(opened):
+def test_it_is_what_runs_where_it_is_asked_for(opened):
     from fractions import Fraction
 
     from streamer.interfaces import SourceInfo
 
     segmenter, _ = opened
     info = SourceInfo("test", SIZE, Fraction(25), is_live=False)
-    assert networks.open_frame_path(StreamConfig(), segmenter, info) is not None
-    assert networks.open_frame_path(StreamConfig(frame_path="cpu"), segmenter, info) is None
+    assert networks.open_frame_path(StreamConfig(frame_path="gpu"), segmenter, info) is not None
+    assert networks.open_frame_path(StreamConfig(), segmenter, info) is None

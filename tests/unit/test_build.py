@@ -13,7 +13,7 @@ from networks import red_means_person
 
 from streamer import build, sinks, sources
 from streamer.config import StreamConfig
-from streamer.errors import ConfigError, SinkError, StreamerError, WeightsError
+from streamer.errors import ConfigError, MissingExtra, SinkError, StreamerError, WeightsError
 from streamer.frames import Frame, Size
 from streamer.interfaces import SourceInfo
 from streamer.sinks.null import NullSink
@@ -127,8 +127,9 @@ def test_the_default_outputs_fit_what_is_read(monkeypatch: pytest.MonkeyPatch) -
 class Openings:
     """Opens outputs of a live run; the virtual camera fails."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: StreamerError | None = None) -> None:
         self.opened: list[str] = []
+        self._error = error or SinkError("a virtual camera cannot be opened (busy); end the program that sends to it")
         monkeypatch.setattr(sources, "open_source", lambda spec, **wishes: ScriptedSource(3, is_live=True))
         monkeypatch.setattr(sinks, "open_sink", self._open)
         monkeypatch.setattr("streamer.live_outputs.find_spec", lambda name: name)
@@ -138,14 +139,15 @@ class Openings:
     def _open(self, spec: str, info: SourceInfo, **wishes: object) -> NullSink:
         self.opened.append(spec)
         if spec == "virtual":
-            raise SinkError("a virtual camera cannot be opened (busy); end the program that sends to it")
+            raise self._error
         return NullSink()
 
 
+@pytest.mark.parametrize("kind", [SinkError, MissingExtra])
 def test_a_virtual_camera_that_nobody_asked_for_and_that_cannot_be_opened_is_done_without(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kind: type[StreamerError], weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    openings = Openings(monkeypatch)
+    openings = Openings(monkeypatch, kind("a virtual camera cannot be opened"))
     caplog.set_level("INFO", "streamer")
     with build.opened(StreamConfig(input="0", weights=weights, device="cpu"), on_written=ignore) as stream:
         assert stream.outputs == ("preview",)

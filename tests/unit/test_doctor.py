@@ -12,6 +12,7 @@ from streamer import doctor
 from streamer.config import StreamConfig
 from streamer.devices import Device
 from streamer.doctor import Finding
+from streamer.segmentation.predictor import NetworkSegmenter
 
 
 @pytest.fixture
@@ -43,6 +44,23 @@ def test_doctor_says_what_really_runs_the_matte_by_running_it(config: StreamConf
     assert all(
         subject in shown for subject in ("system", "torch", "CPU runtimes", "preview", "virtual camera", "camera")
     )
+
+
+def test_the_network_runs_for_every_picture_that_is_timed(
+    config: StreamConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    open_matte = doctor.open_matte
+
+    def counting(config: StreamConfig) -> NetworkSegmenter:
+        segmenter = open_matte(config)
+        alpha = segmenter.runtime.alpha
+        monkeypatch.setattr(segmenter.runtime, "alpha", lambda batch: calls.append(1) or alpha(batch))
+        return segmenter
+
+    monkeypatch.setattr(doctor, "open_matte", counting)
+    assert [finding.state for finding in doctor._matte(config)] == ["ok"]
+    assert len(calls) == 1 + doctor.TRIALS
 
 
 def test_lines_that_are_to_be_copied_are_not_broken(config: StreamConfig, monkeypatch: pytest.MonkeyPatch) -> None:

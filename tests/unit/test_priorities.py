@@ -23,7 +23,7 @@ def test_only_threads_started_inside_yield() -> None:
         outside.start()
         with yielding_threads():
             inside.start()
-        assert niceness(inside) == max(own, YIELDING)
+        assert niceness(inside) == min(19, own + YIELDING)  # also where the tests themselves were started with nice
         assert niceness(outside) == own
         assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
     finally:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streamer.color_matrix import BT601, BT709, BT2020, FCC, LUMA_SHARES, SMPTE240M
 from streamer.compositing import replace_background, replace_background_in_planes
 from streamer.frames import Alpha, Image, Planes
-from streamer.yuv import to_planes
+from streamer.yuv import convert_blocks, to_planes
 
 MATRICES = (BT709, FCC, BT601, SMPTE240M, BT2020)
 
@@ -57,6 +57,16 @@ def test_a_picture_becomes_the_planes_of_the_formula(matrix: int, full_range: bo
     assert planes.y.shape == (36, 48)
     assert planes.u.shape == planes.v.shape == (18, 24)
     assert farthest(planes, exact(noise, matrix, full_range=full_range)) <= 1.01
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+@pytest.mark.parametrize("full_range", [False, True])
+def test_the_strongest_colours_are_converted_as_the_formula_says(matrix: int, full_range: bool) -> None:
+    corners = np.array([(red, green, blue) for red in (0, 255) for green in (0, 255) for blue in (0, 255)], np.uint8)
+    image = np.ascontiguousarray(corners.repeat(2, axis=0)[None].repeat(2, axis=0))
+    planes = Planes(np.zeros((2, 16), np.uint8), *(np.zeros((1, 8), np.uint8) for _ in "uv"), matrix, full_range)
+    convert_blocks(image, np.arange(32), planes)
+    assert farthest(planes, exact(image, matrix, full_range=full_range)) <= 0.51
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(MATRICES), st.booleans(), st.integers(2, 60), st.integers(2, 80))

@@ -148,6 +148,24 @@ def test_reading_never_waits_for_a_line_that_the_shell_took_and_the_shell_still_
         assert termios.tcgetattr(program)[3] & termios.ICANON
 
 
+CANNOT_BE_OPENED = """
+import os
+
+def refuse(*arguments):
+    raise PermissionError(13, "Permission denied")
+
+os.open = refuse
+"""
+
+
+@POSIX
+def test_a_terminal_that_cannot_be_opened_again_costs_its_keys_and_nothing_else() -> None:
+    with reader_in_a_terminal(CANNOT_BE_OPENED + READER) as (process, _, program):
+        assert line(process) == "no terminal"
+        assert process.wait(WAIT_S) == 0
+        assert termios.tcgetattr(program)[3] & termios.ICANON
+
+
 @POSIX
 def test_a_program_in_the_background_leaves_the_terminal_alone(tmp_path: Path) -> None:
     (tmp_path / "reader.py").write_text(READER, encoding="utf-8")

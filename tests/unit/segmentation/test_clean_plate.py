@@ -79,6 +79,21 @@ def test_the_room_is_learnt_beside_a_person_who_moves_and_only_there() -> None:
     assert np.array_equal(plate.clean(picture, alpha), alpha)
 
 
+def test_what_was_learnt_is_known_at_another_size_too_and_forgotten_in_a_new_scene() -> None:
+    plate = CleanPlate("learn")
+    for moment in range(LEARNT_AFTER + 5):
+        picture, _, truth = scene(10, seed=moment)
+        plate.clean(picture, truth)
+    picture, alpha, truth = scene(10, seed=99)
+    half, half_alpha = cv2.resize(picture, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA), alpha[::2, ::2]
+    cleaned = plate.clean(half, half_alpha.copy())
+    assert cleaned[12:28, 62:68].mean() < 0.05
+    assert np.array_equal(cleaned[truth[::2, ::2] == 1], half_alpha[truth[::2, ::2] == 1])
+    assert inner(plate.clean(picture, alpha)) < 0.05, "and back"
+    plate.reset()
+    assert np.array_equal(plate.clean(half, half_alpha.copy()), half_alpha)
+
+
 def test_what_always_was_taken_for_a_person_is_never_learnt() -> None:
     plate = CleanPlate("learn")
     for moment in range(LEARNT_AFTER + 5):

@@ -48,6 +48,7 @@ def test_the_detail_is_how_large_a_picture_the_network_sees(detail: str, size: s
     segmenter.close()
 
 
+@pytest.mark.usefixtures("no_gpu")
 @pytest.mark.parametrize("device", ["auto", "cuda", "mps"])
 def test_a_gpu_that_must_be_there_and_is_not_is_refused(weights: Path, device: str) -> None:
     with pytest.raises(SegmentationError, match=f"^no GPU for --device {device}: .*torch"):

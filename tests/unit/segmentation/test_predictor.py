@@ -172,6 +172,30 @@ def test_a_picture_that_came_twice_is_matted_once_unless_the_network_remembers()
         assert runtime.calls == calls
 
 
+def test_another_picture_in_the_same_array_is_matted_anew() -> None:
+    image = np.full((192, 320, 3), (255, 40, 40), np.uint8)  # of the network's own size: it is not copied on the way
+    segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
+    assert segmenter.segment(image).min() == 1
+    image[:] = (0, 40, 40)
+    assert segmenter.segment(image).max() == 0
+
+
+def test_what_a_late_network_says_first_of_a_new_scene_is_not_kept_for_the_second_look() -> None:
+    class Late(RedIsPerson):
+        before = np.ones((192, 320), np.float32)
+
+        def alpha(self, batch: NDArray[np.float32]) -> Alpha:
+            late, self.before = self.before, super().alpha(batch)
+            return late
+
+    nobody, somebody = (np.full((192, 320, 3), (red, 40, 40), np.uint8) for red in (0, 255))
+    segmenter = NetworkSegmenter("compact", FITTING, Late())
+    segmenter.segment(somebody)
+    segmenter.reset()
+    assert segmenter.segment(nobody).min() == 1, "the old scene's: the renderer throws it away"
+    assert segmenter.segment(nobody).max() == 0
+
+
 def test_an_unusable_alpha_is_asked_for_again() -> None:
     image = np.zeros((180, 320, 3), np.uint8)
     runtime = Broken(np.float32("nan"))

@@ -350,6 +350,21 @@ def test_planes_are_the_decoders_and_mean_the_picture(tmp_path: Path) -> None:
         assert np.abs(frame.planes.u.astype(int) - again.u).max() <= 3
 
 
+def test_a_picture_that_is_stored_bottom_up_has_no_planes(tmp_path: Path) -> None:
+    path = tmp_path / "bottom_up.nut"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.extradata = b"BottomUp\0"
+        picture = np.zeros((48, 64, 3), np.uint8)
+        picture[:24] = 255
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode(None))
+    frame = read(path)[0]
+    assert frame.image[:20].max() < 5 < 250 < frame.image[-20:].min(), "upside down, as the file says"
+    assert frame.planes is None, "they would be the other way around"
+
+
 def test_a_turned_an_odd_and_a_ten_bit_picture_have_no_planes(tmp_path: Path) -> None:
     odd, turned = media.odd_size(tmp_path / "odd.mp4"), media.rotated(tmp_path / "turned.mp4", 90)
     for path in (odd, turned, media.ten_bit(tmp_path / "ten.mkv")):
