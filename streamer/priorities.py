@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-YIELDING = 5
+YIELDING = 15
 """Steps of niceness: enough that a thread of ours that is ready to run nearly always runs."""
 
-PAINTER_NICENESS = 10
+PAINTER_NICENESS = 19
 """Steps of niceness of a process that paints: frames come first, and what they leave is the painter's."""
 
 _TASKS = Path("/proc/self/task")

@@ -109,7 +109,7 @@ def test_painter_on_the_cpu_says_how_much_of_it_the_frames_are_left(
     monkeypatch.setattr("streamer.networks.check_painter", lambda config: None)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(6)), raising=False)
     (painter,) = doctor._painter(config.model_copy(update={"plate_device": "cpu"}))
-    assert painter.text.endswith("on cpu with 3 of 6 cores while frames run, at niceness 10")
+    assert painter.text.endswith("on cpu with 3 of 6 cores while frames run, at niceness 19")
     (painter,) = doctor._painter(config.model_copy(update={"plate_device": "cuda:1"}))
     assert painter.text.endswith("on cuda:1")
 
