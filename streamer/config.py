@@ -210,7 +210,7 @@ class StreamConfig(BaseModel):
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
     matte_detail: Literal["normal", "fine"] = "normal"
-    """How large a picture the network sees. Fine keeps less of what stands close to a head or shoulder, and takes more
+    """How large a picture the network sees. Fine keeps less of what stands close to a head, and the network takes more
     than twice the time."""
     adaptive_quality: bool = True
     """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
