@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamer import backgrounds, networks, sinks, sources, web
+from streamer import backgrounds, networks, painter, sinks, sources, web
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
 from streamer.config import StreamConfig
@@ -99,7 +99,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         segmenter = stack.enter_context(closing(networks.open_matte(config, stats)))
         painted: GeneratedBackground | None = None
         if is_painted:
-            painted = stack.enter_context(closing(networks.open_generated(config, source.info, controls, stats)))
+            painted = stack.enter_context(closing(painter.open_generated(config, source.info, controls, stats)))
             behind.insert(0, painted)
         is_adaptive = source.info.is_live and config.adaptive_quality
         finder = stack.enter_context(closing(adapted(segmenter, config.matte_detail))) if is_adaptive else segmenter
@@ -185,7 +185,7 @@ def check(config: StreamConfig) -> None:
     check_outputs(config.output, config)
     web.check(config)
     if config.write == "composite":
-        networks.check_painter(config)
+        painter.check_painter(config)
     if config.stats is not None:
         _check_folder(config.stats, str(config.stats))
 

@@ -15,12 +15,13 @@ from typing import Literal
 import numpy as np
 from rich.console import Console
 
-from streamer import devices, networks
+from streamer import devices, painter
 from streamer.backgrounds.hub import INSTALL
 from streamer.config import StreamConfig
 from streamer.errors import StreamerError
 from streamer.frames import Size
-from streamer.networks import open_matte, plate_device
+from streamer.networks import open_matte
+from streamer.painter import plate_device
 from streamer.priorities import PAINTER_NICENESS, painter_threads, usable_cores
 
 PAINTING = ("diffusers", "transformers", "accelerate", "peft")
@@ -141,7 +142,7 @@ def _painter(config: StreamConfig) -> Iterator[Finding]:
         yield Finding("painter", "no", f"{', '.join(missing)} not installed: no --prompt", INSTALL)
         return
     try:
-        networks.check_painter(config.model_copy(update={"prompt": config.prompt or ("a room",), "yes": False}))
+        painter.check_painter(config.model_copy(update={"prompt": config.prompt or ("a room",), "yes": False}))
     except StreamerError as error:
         yield Finding("painter", "failed" if config.is_painted else "no", str(error))
         return

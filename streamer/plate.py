@@ -6,7 +6,7 @@ import itertools
 from contextlib import closing
 from pathlib import Path
 
-from streamer import build, networks, sources
+from streamer import build, networks, painter, sources
 from streamer.config import StreamConfig
 from streamer.errors import ConfigError, SourceError
 from streamer.frames import Keyframe
@@ -38,7 +38,7 @@ def paint_one(config: StreamConfig) -> str:
         raise ConfigError(f"streamer plate writes one picture ({' '.join(SUFFIXES)}), not {' '.join(output)}")
     config = config.model_copy(update={"output": output, "steadiness": 0.0, "clean_plate": "off"})
     build.check(config)
-    networks.check_painter(config)
+    painter.check_painter(config)
     source = framed(sources.open_source(config.input, start_s=config.start), build.picture_rules(config))
     with closing(source):
         frame = next(itertools.islice(source, 1), None)
@@ -46,8 +46,8 @@ def paint_one(config: StreamConfig) -> str:
             raise SourceError(f"{source.info.name} holds no frame to paint a background for")
     with closing(within(networks.open_matte(config), source.info.picture)) as segmenter:
         keyframe = Keyframe(frame, segmenter.segment(frame.image))
-    with closing(networks.open_generator(config)) as generator:
-        prompt = networks.prompts_by_time(config, source.info)(frame.pts_s)
+    with closing(painter.open_generator(config)) as generator:
+        prompt = painter.prompts_by_time(config, source.info)(frame.pts_s)
         plate = generator.generate(keyframe, prompt, config.seed, should_stop=lambda: False)
     sink = PictureSink(Path(output[0]))
     try:

@@ -14,7 +14,7 @@ from fakes import WAIT_S
 from networks import red_means_person
 from tiny_diffusion import write_base, write_controlnet
 
-from streamer import networks
+from streamer import networks, painter
 from streamer.backgrounds.generators import CachedGenerator
 from streamer.backgrounds.gradient import gradient
 from streamer.backgrounds.plate_cache import PlateCache
@@ -122,7 +122,7 @@ def test_where_the_person_stood_the_plate_is_complete(settings):
     segmenter = networks.open_matte(config.model_copy(update={"steadiness": 0.0}))
     keyframe = Keyframe(Frame(image, 0, 0.0, 0.0), segmenter.segment(image))
     segmenter.close()
-    generator = networks.open_generator(config)
+    generator = painter.open_generator(config)
     plate = generator.generate(keyframe, "a beach", 7, should_stop=lambda: False)
     generator.close()
     expected = cv2.resize(plate.image, SIZE, interpolation=cv2.INTER_CUBIC)
@@ -167,7 +167,7 @@ def test_plate_command_writes_one_picture_and_no_other(settings, tmp_path, monke
 def test_gate_of_the_program_itself_looks_at_the_plates(settings):
     """The network that takes red for a person finds one in the noise of random weights, or not; either way it ends."""
     config = config_of(settings, prompt="a beach", end=0.08, allow_people=False)
-    generator = networks.open_generator(config)
+    generator = painter.open_generator(config)
     looked = []
     find_person = generator._find_person
 
@@ -188,7 +188,7 @@ def test_gate_of_the_program_itself_looks_at_the_plates(settings):
 
 def test_gate_does_not_heed_what_the_user_wants_of_the_matte(settings):
     config = config_of(settings, prompt="a beach", allow_people=False, people="center", min_island=50, edge_shift=-20)
-    find_person, close = networks._open_gate(config)
+    find_person, close = painter._open_gate(config)
     image = np.full((SIZE.height, SIZE.width, 3), ROOM, np.uint8)
     image[10:30, 100:120] = PERSON
     assert (find_person(image) > 0.5).mean() > 0.01
@@ -240,14 +240,14 @@ def test_cues_count_from_where_the_clock_of_the_file_begins(tmp_path):
     (tmp_path / "cues.yaml").write_text("0: a beach\n1: a library\n", encoding="utf-8")
     video = VideoTraits(tmp_path / "clip.ts", Fraction(1, 90000), clock_start_s=3600.0)
     info = SourceInfo("clip.ts", SIZE, Fraction(FPS), is_live=False, video=video)
-    prompt_at = networks.prompts_by_time(StreamConfig(cues=tmp_path / "cues.yaml"), info)
+    prompt_at = painter.prompts_by_time(StreamConfig(cues=tmp_path / "cues.yaml"), info)
     assert [prompt_at(pts_s) for pts_s in (3600, 3600.9, 3601)] == ["a beach", "a beach", "a library"]
 
 
 def test_live_stand_in_shows_until_the_first_plate_comes_from_its_own_process(settings):
     info = SourceInfo("camera 0", SIZE, Fraction(FPS), is_live=True)
     stats = Stats()
-    background = networks.open_generated(
+    background = painter.open_generated(
         config_of(settings, prompt="a beach"), info, Controls(("painted", "blur"), ("a beach",)), stats
     )
     image = np.full((SIZE.height, SIZE.width, 3), ROOM, np.uint8)
@@ -287,7 +287,7 @@ def test_live_prompts_are_made_ahead_switched_to_at_once_and_found_by_the_next_r
     def run_live():
         """Wait for both plates, switch, and fade; what was seen, and how many plates were painted or fetched."""
         stats, controls = Stats(), Controls(("painted",), prompts)
-        background = networks.open_generated(config, info, controls, stats)
+        background = painter.open_generated(config, info, controls, stats)
 
         def frame(number):
             image = np.clip(noise.normal(ROOM, 4, (SIZE.height, SIZE.width, 3)), 0, 255).astype(np.uint8)
@@ -316,7 +316,7 @@ def test_live_prompts_are_made_ahead_switched_to_at_once_and_found_by_the_next_r
     assert stats.stages["plate"].count == 2
     assert stats.counters == {}
 
-    monkeypatch.setattr(networks, "_live_generator", lambda config: NothingToPaint())
+    monkeypatch.setattr(painter, "_live_generator", lambda config: NothingToPaint())
     beach_again, faded_again, _ = run_live()
     assert np.array_equal(beach_again, beach)
     assert np.array_equal(faded_again[-1], faded[-1])

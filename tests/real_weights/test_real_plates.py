@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamer import networks
+from streamer import painter
 from streamer.config import StreamConfig
 from streamer.errors import GenerationError
 from streamer.frames import Frame, Keyframe
@@ -50,8 +50,8 @@ def rooms():
 
 def test_twenty_prompts_in_two_rooms_give_plates_without_people():
     config = StreamConfig(prompt=PROMPTS, plate_mode=MODE, model_dir=Path(MODELS), plate_cache=0)
-    networks.check_painter(config)
-    generator = networks.open_generator(config)
+    painter.check_painter(config)
+    generator = painter.open_generator(config)
     rows, verdicts, times_s = [], Counter(), []
     try:
         for keyframe in rooms():

@@ -106,7 +106,7 @@ def test_painter_on_the_cpu_says_how_much_of_it_the_frames_are_left(
     config: StreamConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "find_spec", lambda name: name)
-    monkeypatch.setattr("streamer.networks.check_painter", lambda config: None)
+    monkeypatch.setattr("streamer.painter.check_painter", lambda config: None)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(6)), raising=False)
     (painter,) = doctor._painter(config.model_copy(update={"plate_device": "cpu"}))
     assert painter.text.endswith("on cpu with 3 of 6 cores while frames run, at niceness 19")
