@@ -6,6 +6,7 @@ training on the result::
 
     python models/peers/mediapipe_matte.py IMAGES MATTES          # with the peer's interpreter
     python -m models.pseudo_label IMAGES MATTES OUT               # -> OUT/image, OUT/mask, OUT/ignore
+    python -m models.pseudo_label --only NAMES.txt --aspect 1.333 IMAGES MATTES OUT  # those that somebody looked at
     python -m models.pseudo_label --masks MASKS IMAGES MATTES OUT # the hand-made masks, but where both contradict
     python -m models.pseudo_label --occupied ROOMS MATTES         # prints the rooms in which somebody stands
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.datasets import Picture, pictures_in, read_grey
+from models.datasets import Picture, pictures_in, read_grey, read_rgb
 
 MOST_DISPUTED = 0.08
 """A picture is left out if more than this share of it (and a third of the person) is disputed."""
@@ -55,8 +56,7 @@ def contradicted(mask: Picture, first: Picture, second: Picture) -> Picture:
 
 def check_masks(images: Path, masks: Path, mattes: Path, out: Path) -> tuple[int, int]:
     """Copy every labelled picture with what is to be ignored; returns how many were kept and how many left out."""
-    for name in ("image", "mask", "ignore"):
-        (out / name).mkdir(parents=True, exist_ok=True)
+    _make_folders(out)
     kept = left_out = 0
     for path in pictures_in(images):
         name = f"{path.stem}.png"
@@ -76,10 +76,29 @@ def check_masks(images: Path, masks: Path, mattes: Path, out: Path) -> tuple[int
     return kept, left_out
 
 
-def label_folder(images: Path, mattes: Path, out: Path) -> tuple[int, int]:
-    """Label every picture on which the mattes agree; returns how many were kept and how many left out."""
+def label_chosen(images: Path, mattes: Path, out: Path, names: list[str], aspect: float) -> int:
+    """Label the pictures that somebody looked at and chose, stretched to that aspect ratio; returns how many."""
+    _make_folders(out)
+    for picture in names:
+        image = read_rgb(images / picture)
+        size = (round(image.shape[0] * aspect), image.shape[0])
+        name = f"{Path(picture).stem}.png"
+        mask, ignore = agree(read_grey(mattes / "general" / name), read_grey(mattes / "landscape" / name))
+        planes = {"image": image[..., ::-1], "mask": mask, "ignore": ignore}
+        for kind, plane in planes.items():
+            how = cv2.INTER_NEAREST if kind == "ignore" else cv2.INTER_LINEAR
+            cv2.imwrite(str(out / kind / name), cv2.resize(plane, size, interpolation=how))
+    return len(names)
+
+
+def _make_folders(out: Path) -> None:
     for name in ("image", "mask", "ignore"):
         (out / name).mkdir(parents=True, exist_ok=True)
+
+
+def label_folder(images: Path, mattes: Path, out: Path) -> tuple[int, int]:
+    """Label every picture on which the mattes agree; returns how many were kept and how many left out."""
+    _make_folders(out)
     kept = left_out = 0
     for path in pictures_in(images):
         name = f"{path.stem}.png"
@@ -114,6 +133,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("--occupied", action="store_true")
     parser.add_argument("--masks", type=Path, help="hand-made masks of the pictures, to be checked")
+    parser.add_argument("--only", type=Path, help="a list of names: these were looked at, and are all used")
+    parser.add_argument("--aspect", type=float, default=1.0, help="width by height that --only pictures are stretched to")
     args = parser.parse_args()
     if args.occupied:
         print("\n".join(occupied(args.images, args.mattes)))
@@ -123,6 +144,10 @@ def main() -> None:
     if args.masks:
         kept, left_out = check_masks(args.images, args.masks, args.mattes, args.out)
         print(f"{kept} pictures kept, {left_out} left out (both mattes contradict the mask)")
+        return
+    if args.only:
+        names = args.only.read_text().split()
+        print(f"{label_chosen(args.images, args.mattes, args.out, names, args.aspect)} pictures labelled")
         return
     kept, left_out = label_folder(args.images, args.mattes, args.out)
     print(f"{kept} pictures labelled, {left_out} left out (the mattes disagree)")

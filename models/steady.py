@@ -2,7 +2,9 @@
 
 A network that sees each frame for itself answers sensor noise with a shimmering edge. Where the picture has not
 changed, neither has the truth, so there the mean over the last frames is the better answer. Where it has changed, the
-frame's own alpha is taken as it is: nothing of an earlier frame is left behind a waving hand.
+frame's own alpha is taken as it is: nothing of an earlier frame is left behind a waving hand. So it is where the network
+has changed its mind, which is no shimmer: black hair that comes in looks still, and would be a hole while the frames
+that missed it are averaged away.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ LEAST_NOISE, MOST_NOISE = 0.7, 6.0
 """Bounds of the noise that is allowed for, in levels of 0..255; a picture that changes more than that is moving."""
 STILL, MOVING = 3.0, 6.0
 """A change of up to this many times the noise is none at all; from this many on it is motion."""
+SHIMMER, CHANGE_OF_MIND = 0.4, 0.7
+"""Difference of the alpha from its mean up to which it is averaged, and from which it is taken as it is."""
 LEAST_STILL = 0.3
 """Share of the picture that must stand still; with less the scene was cut or the camera moves."""
 
@@ -52,7 +56,7 @@ class Steadier:
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
 
         Returns:
-            float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` wherever something moved.
+            float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` wherever something moved, or it is another answer altogether.
         """
         if self._strength == 0 or self._picture is None or self._picture.shape != picture.shape:
             self._picture, self._alpha = picture.astype(np.float32), alpha
@@ -62,6 +66,10 @@ class Steadier:
         # The colours are averaged with the same weights: what creeps leaves its mean behind, and counts as motion then.
         self._picture = cv2.blendLinear(picture.astype(np.float32), self._picture, np.float32(1) - keep, keep)
         steadied = cv2.subtract(self._alpha, alpha)
+        trust = np.abs(steadied)
+        trust -= np.float32(CHANGE_OF_MIND)
+        trust *= np.float32(1 / (SHIMMER - CHANGE_OF_MIND))
+        keep *= np.clip(trust, 0, 1, out=trust)
         steadied *= keep
         steadied += alpha
         self._alpha = steadied

@@ -62,6 +62,16 @@ def test_a_cut_starts_afresh() -> None:
     assert np.array_equal(steadier.steady(*second), second[1])
 
 
+@pytest.mark.parametrize("answers", [(0.0, 1.0), (1.0, 0.0)])
+def test_where_the_network_changes_its_mind_its_new_answer_counts_at_once(answers: tuple[float, float]) -> None:
+    steadier = Steadier(0.9)
+    picture, _ = scene(30)
+    for moment in range(5):
+        steadier.steady(noisy(picture, 2.0, moment), np.full((HEIGHT, WIDTH), answers[0], np.float32))
+    changed = steadier.steady(noisy(picture, 2.0, 9), np.full((HEIGHT, WIDTH), answers[1], np.float32))
+    assert np.all(changed == answers[1])
+
+
 def test_after_a_reset_and_at_another_size_the_first_alpha_is_taken_as_it_is() -> None:
     steadier = Steadier(0.9)
     picture, alpha = scene(30)
