@@ -1,7 +1,8 @@
 """What is known of the room without anybody in it, used to take out of the matte what was there all along.
 
 A coat on the wall or a shelf beside the head can look like a part of a person to the network. Where the picture is
-still exactly what the room without the person is, texture and all, there is no person.
+still exactly what the room without the person is, texture and all, there is no person. And a hole in the person through
+which no room shows is none.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ SAME, OTHER = 7.0, 14.0
 """Difference in levels of 0..255, the largest in the window, up to which it is the room's own, and from which not."""
 WINDOW_PX = 7
 """Side of that window on the small picture: a shirt of the wall's colour has folds somewhere in it."""
+UNLIKE = 30.0
+"""Difference in levels from which it is something else than the room in a shadow or another light."""
+LEAST_UNLIKE = 0.9
+"""Share of a hole in the person that must be unlike the room for the hole to be closed."""
+LARGEST_HOLE = 0.02
+"""Share of the picture up to which a hole is closed."""
 LEAST_MATCHING = 0.6
 """Share of the sure room that must match what is known; with less the camera was moved, and nothing is known."""
 
@@ -64,14 +71,14 @@ class CleanPlate:
             self._seen[:] = 0
 
     def clean(self, picture: Image, alpha: Alpha) -> Alpha:
-        """The alpha without what belongs to the room.
+        """The alpha without what belongs to the room, and without holes that do not show it.
 
         Args:
             picture: RGB uint8 ``(h, w, 3)``, the small picture.
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
 
         Returns:
-            float32 ``(h, w)``, nowhere more than ``alpha``; all 0 while the room is being snapped.
+            float32 ``(h, w)``, nowhere more than ``alpha`` but in holes; all 0 while the room is being snapped.
         """
         if self._room.shape != picture.shape:
             self._start(Size(picture.shape[1], picture.shape[0]))
@@ -93,7 +100,7 @@ class CleanPlate:
         # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
         room = cv2.dilate(np.clip((OTHER - worst) / (OTHER - SAME), 0, 1), window)
         room = np.where(difference < OTHER, room, np.float32(0))
-        return np.asarray(alpha * (1 - room), np.float32)
+        return _without_holes(np.asarray(alpha * (1 - room), np.float32), known & (difference > UNLIKE))
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)
@@ -134,6 +141,23 @@ class CleanPlate:
             gain = (np.median(now, axis=0) + 1) / (np.median(then, axis=0) + 1)
         smooth = cv2.blur(colours - self._room * gain.astype(np.float32), (3, 3))
         return np.asarray(np.abs(smooth).max(axis=2), np.float32)
+
+
+def _without_holes(alpha: Alpha, is_unlike: NDArray[np.bool_]) -> Alpha:
+    """Set to 1 each patch of room within the person that is unlike the room there."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha <= 0.5).view(np.uint8), connectivity=4)
+    height, width = alpha.shape
+    left, top, right, bottom = stats[:, 0], stats[:, 1], stats[:, 0] + stats[:, 2], stats[:, 1] + stats[:, 3]
+    closes = (left > 0) & (top > 0) & (right < width) & (bottom < height)
+    closes &= stats[:, cv2.CC_STAT_AREA] <= LARGEST_HOLE * alpha.size
+    closes[0] = False  # label 0 is the person
+    if count <= 1 or not closes.any():
+        return alpha
+    unlike = np.bincount(labels[is_unlike], minlength=count)
+    closes &= unlike >= LEAST_UNLIKE * stats[:, cv2.CC_STAT_AREA]
+    # One pixel more: the rim of a hole is soft.
+    hole = cv2.dilate(closes[labels].view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.where(hole, np.float32(1), alpha)
 
 
 def open_clean_plate(spec: str) -> CleanPlate | None:
