@@ -1,8 +1,7 @@
 """What is known of the room without anybody in it, used to take out of the matte what was there all along.
 
 A coat on the wall or a shelf beside the head can look like a part of a person to the network. Where the picture is
-still exactly what the room without the person is, texture and all, there is no person. And a hole in the person through
-which no room shows is none.
+still exactly what the room without the person is, texture and all, there is no person.
 """
 
 from __future__ import annotations
@@ -32,16 +31,14 @@ LEARNT_AFTER = 15
 """How many frames must have shown a pixel of the room before it is known."""
 MEMORY = 0.05
 """Weight of a new frame in what is known already: the room's light changes slowly."""
+WEIGHTS = np.maximum(MEMORY, 1 / (np.arange(256, dtype=np.float32) + 1))
+"""Weight of a new frame by how many have shown that pixel of the room."""
+SAMPLE_PX = 3
+"""The light is judged on every third pixel of every third row."""
 SAME, OTHER = 7.0, 14.0
 """Difference in levels of 0..255, the largest in the window, up to which it is the room's own, and from which not."""
 WINDOW_PX = 7
 """Side of that window on the small picture: a shirt of the wall's colour has folds somewhere in it."""
-UNLIKE = 30.0
-"""Difference in levels from which it is something else than the room in a shadow or another light."""
-LEAST_UNLIKE = 0.9
-"""Share of a hole in the person that must be unlike the room for the hole to be closed."""
-LARGEST_HOLE = 0.02
-"""Share of the picture up to which a hole is closed."""
 LEAST_MATCHING = 0.6
 """Share of the sure room that must match what is known; with less the camera was moved, and nothing is known."""
 
@@ -71,14 +68,14 @@ class CleanPlate:
             self._seen[:] = 0
 
     def clean(self, picture: Image, alpha: Alpha) -> Alpha:
-        """The alpha without what belongs to the room, and without holes that do not show it.
+        """The alpha without what belongs to the room.
 
         Args:
             picture: RGB uint8 ``(h, w, 3)``, the small picture.
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
 
         Returns:
-            float32 ``(h, w)``, nowhere more than ``alpha`` but in holes; all 0 while the room is being snapped.
+            float32 ``(h, w)``, nowhere more than ``alpha``; all 0 while the room is being snapped.
         """
         if self._room.shape != picture.shape:
             self._start(Size(picture.shape[1], picture.shape[0]))
@@ -90,17 +87,21 @@ class CleanPlate:
         is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
         sure = is_room & known
         difference = self._difference(colours, sure)
-        if sure.any() and float((difference[sure] < OTHER).mean()) < LEAST_MATCHING:
+        is_other = difference >= OTHER
+        if sure.any() and np.count_nonzero(is_other & sure) > (1 - LEAST_MATCHING) * np.count_nonzero(sure):
             self.reset()
             return alpha
         if self._learns:
             self._learn(colours, is_room)
         window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
-        worst = cv2.dilate(np.where(known, difference, np.float32(255)), window)
+        difference[~known] = 255
+        room = cv2.dilate(difference, window)
+        room -= np.float32(OTHER)
+        room *= np.float32(1 / (SAME - OTHER))
         # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
-        room = cv2.dilate(np.clip((OTHER - worst) / (OTHER - SAME), 0, 1), window)
-        room = np.where(difference < OTHER, room, np.float32(0))
-        return _without_holes(np.asarray(alpha * (1 - room), np.float32), known & (difference > UNLIKE))
+        room = cv2.dilate(np.clip(room, 0, 1, out=room), window)
+        room[is_other] = 0
+        return alpha - room * alpha
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)
@@ -128,36 +129,21 @@ class CleanPlate:
 
     def _learn(self, colours: Colours, is_room: NDArray[np.bool_]) -> None:
         """Average what shows of the room into what is known of it."""
-        weight = np.maximum(MEMORY, 1 / (self._seen + np.float32(1)))
-        weight = np.where(is_room, weight, np.float32(0)).astype(np.float32)
-        self._room += weight[..., None] * (colours - self._room)
-        self._seen[is_room & (self._seen < LEARNT_AFTER)] += 1
+        seen_here = is_room.view(np.uint8)
+        weight = cv2.LUT(self._seen, WEIGHTS) * seen_here
+        self._room = cv2.blendLinear(colours, self._room, weight, np.float32(1) - weight)
+        self._seen = cv2.min(cv2.add(self._seen, seen_here), LEARNT_AFTER)
 
     def _difference(self, colours: Colours, sure: NDArray[np.bool_]) -> NDArray[np.float32]:
         """How far each pixel is from the room, in levels, brightness of the whole picture allowed for: ``(h, w)``."""
         gain = np.ones(3, np.float32)
-        if sure.any():
-            now, then = colours[sure][::7], self._room[sure][::7]
-            gain = (np.median(now, axis=0) + 1) / (np.median(then, axis=0) + 1)
-        smooth = cv2.blur(colours - self._room * gain.astype(np.float32), (3, 3))
-        return np.asarray(np.abs(smooth).max(axis=2), np.float32)
-
-
-def _without_holes(alpha: Alpha, is_unlike: NDArray[np.bool_]) -> Alpha:
-    """Set to 1 each patch of room within the person that is unlike the room there."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha <= 0.5).view(np.uint8), connectivity=4)
-    height, width = alpha.shape
-    left, top, right, bottom = stats[:, 0], stats[:, 1], stats[:, 0] + stats[:, 2], stats[:, 1] + stats[:, 3]
-    closes = (left > 0) & (top > 0) & (right < width) & (bottom < height)
-    closes &= stats[:, cv2.CC_STAT_AREA] <= LARGEST_HOLE * alpha.size
-    closes[0] = False  # label 0 is the person
-    if count <= 1 or not closes.any():
-        return alpha
-    unlike = np.bincount(labels[is_unlike], minlength=count)
-    closes &= unlike >= LEAST_UNLIKE * stats[:, cv2.CC_STAT_AREA]
-    # One pixel more: the rim of a hole is soft.
-    hole = cv2.dilate(closes[labels].view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return np.where(hole, np.float32(1), alpha)
+        some = np.s_[::SAMPLE_PX, ::SAMPLE_PX]
+        if sure[some].any():
+            now, then = colours[some][sure[some]], self._room[some][sure[some]]
+            gain = ((np.median(now, axis=0) + 1) / (np.median(then, axis=0) + 1)).astype(np.float32)
+        expected = cv2.transform(self._room, np.diag(gain))
+        red, green, blue = cv2.split(cv2.blur(cv2.subtract(colours, expected), (3, 3)))
+        return cv2.max(cv2.max(np.abs(red), np.abs(green)), np.abs(blue))
 
 
 def open_clean_plate(spec: str) -> CleanPlate | None:
