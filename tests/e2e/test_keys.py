@@ -24,7 +24,7 @@ from streamer.hotkeys import HELD_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither tmux nor Xvfb")
 
-BLUE, BROWN, GREY = (32, 64, 96), (160, 80, 16), (40, 40, 40)
+BLUE, BROWN, GREY, WHITE = (32, 64, 96), (160, 80, 16), (40, 40, 40), (224, 224, 224)
 BACKGROUNDS = ("--background", "color:#204060", "color:#a05010")
 SLACK = 6
 
@@ -114,9 +114,10 @@ def test_keys_in_the_preview_change_what_is_on_the_screen(tmp_path: Path) -> Non
                 seen = colors_of(screen(display), window_area(display, window))
                 return all(near in seen for near in map(rounded, colors))
 
-            eventually(lambda: shows(BLUE, PERSON), "the person before blue")
+            eventually(lambda: shows(WHITE), "the figures, which cover much of a picture so small")
             hit("h")
             eventually(lambda: is_of_color(picture(display, window)[:8], BLUE), "no figures")
+            eventually(lambda: shows(BLUE, PERSON), "the person before blue")
             hit("b")
             eventually(lambda: shows(BROWN, PERSON) and not shows(BLUE), "the person before brown")
             hit("x")
