@@ -1,8 +1,9 @@
 """Training pictures made on the fly: people cut out and put where a webcam would see them, and then a bad camera.
 
 Data is scarce and shows the wrong scenes (streets, studios), so the scene is the augmentation: head to waist, cut by
-the lower edge, off-centre, too close; over rooms at another blur and exposure; curtains, boards, chairs and coats
-behind, desks in front, two people, nobody; then dim light, white balance, noise, blur and JPEG.
+the lower edge, off-centre, too close; over rooms at another blur and exposure; plain walls with a shadow on them,
+curtains, boards, chairs and coats behind, desks in front, two people, nobody; then dim light, white balance, noise,
+blur and JPEG.
 """
 
 from __future__ import annotations
@@ -15,7 +16,18 @@ import cv2
 import numpy as np
 
 from models.datasets import CutOut, Pair, Picture
-from models.scenery import background, chair, clutter, curtain, desk, hang_clothes, jitter_color, things_at_outline
+from models.scenery import (
+    background,
+    cast_shadow,
+    chair,
+    clutter,
+    curtain,
+    desk,
+    hang_clothes,
+    jitter_color,
+    plain_wall,
+    things_at_outline,
+)
 
 T = TypeVar("T")
 
@@ -86,6 +98,8 @@ class Composer:
     def _composite(self, rng: np.random.Generator, width: int, height: int, *, empty: bool) -> Sample:
         image = background(rng, _pick(rng, self._backgrounds), width, height)
         alpha = np.zeros((height, width), np.uint8)
+        if rng.random() < (0.1 if empty else 0.2):
+            image = plain_wall(rng, image)
         if rng.random() < (0.3 if empty else 0.1):
             image = curtain(rng, image)
         if rng.random() < 0.45:
@@ -98,6 +112,8 @@ class Composer:
         for _ in range(people):
             group = self._people[rng.choice(len(self._people), p=self._people_odds)]
             person, matte = place(rng, _pick(rng, group.cut_outs), width, height)
+            if rng.random() < 0.35:
+                cast_shadow(rng, image, matte)
             if rng.random() < 0.3:
                 things_at_outline(rng, image, matte, _pick(rng, self._backgrounds))
             person = relight(rng, person, matte, image)
