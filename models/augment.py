@@ -134,7 +134,13 @@ def place(rng: np.random.Generator, person: CutOut, width: int, height: int) -> 
     body_h, body_w = person.mask.shape
     is_tall = body_h > 1.9 * body_w
     framing = rng.random()
-    if is_tall and framing < 0.8:  # head to waist or closer, the rest below the lower edge
+    if is_tall and rng.random() < 0.08:
+        person = under_camera(rng, person)
+        body_h, body_w = person.mask.shape
+        scale = width * rng.uniform(0.15, 0.6) / body_w
+        head_y = max(height * rng.uniform(0.2, 0.95), height - body_h * scale)
+        is_tall = False
+    elif is_tall and framing < 0.8:  # head to waist or closer, the rest below the lower edge
         visible = body_h * rng.uniform(0.18, 0.55)
         head_y = height * rng.uniform(-0.08, 0.38)
         scale = (height - head_y) / visible
@@ -193,6 +199,18 @@ def seen_from_above(rng: np.random.Generator, person: CutOut) -> CutOut:
     image = cv2.warpPerspective(person.image, matrix, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
     mask = cv2.warpPerspective(person.mask, matrix, size).astype(np.uint8)
     return replace(person, image=image, mask=mask)
+
+
+def under_camera(rng: np.random.Generator, person: CutOut) -> CutOut:
+    """Somebody who walks in right under a high camera: hair and shoulders from above, cut by the lower edge."""
+    height = person.mask.shape[0]
+    person = turned_away(rng, person)
+    upper = round(height * rng.uniform(0.25, 0.45))
+    size = (person.mask.shape[1], max(2, round(upper * rng.uniform(0.35, 0.8))))
+    image, mask = (
+        cv2.resize(plane[:upper], size, interpolation=cv2.INTER_AREA) for plane in (person.image, person.mask)
+    )
+    return replace(person, image=image.astype(np.uint8), mask=mask.astype(np.uint8), cut_bottom=True)
 
 
 def turned_away(rng: np.random.Generator, person: CutOut) -> CutOut:

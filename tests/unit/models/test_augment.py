@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from models.augment import Composer, CutOutSet, PairSet, crop_whole, degrade, place, seen_from_above, turned_away
+from models.augment import (
+    Composer,
+    CutOutSet,
+    PairSet,
+    crop_whole,
+    degrade,
+    place,
+    seen_from_above,
+    turned_away,
+    under_camera,
+)
 from models.datasets import CutOut, Pair, cut_out
 from models.scenery import cast_shadow, hang_clothes, plain_wall
 
@@ -146,3 +156,14 @@ def test_a_shadow_falls_near_the_person_only_and_darkens():
         assert image.max() == 200
         assert np.all(image[:, :10] == 200)
         assert image[60:, 70:90].mean() < 190
+
+
+def test_somebody_under_the_camera_is_hair_and_shoulders_shortened():
+    figure = np.full((200, 60, 3), 120, np.uint8)
+    person = CutOut(figure, np.full((200, 60), 255, np.uint8), cut_sides=False, cut_bottom=False)
+    for seed in range(10):
+        seen = under_camera(np.random.default_rng(seed), person)
+        assert seen.cut_bottom
+        assert seen.mask.shape[1] == 60
+        assert seen.image.shape[:2] == seen.mask.shape
+        assert seen.mask.shape[0] < 0.4 * 200
