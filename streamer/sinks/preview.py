@@ -86,7 +86,7 @@ class PreviewSink:
             code = cv2.waitKeyEx(1)
         except cv2.error as error:
             raise SinkError(_no_windows(error)) from None
-        if self._is_shown and not _is_visible():
+        if self._is_shown and not _is_there():
             self._is_open = False  # showing another frame would open the window again
             self._press(CLOSED)
         elif code >= 0:
@@ -133,6 +133,7 @@ def key_name(code: int) -> str | None:
 
 def with_lines(image: Image, lines: list[str]) -> Image:
     """A copy of an RGB picture with text on a darkened patch in its upper left corner."""
+    lines = [line.encode("utf-8", "replace").decode() for line in lines]  # what is no UTF-8 crashes OpenCV
     copy = image.copy()
     scale = min(2.0, max(0.45, image.shape[0] / 1100))
     step_px = round(34 * scale)
@@ -179,10 +180,11 @@ def _answers(display: str) -> bool:
     return False
 
 
-def _is_visible() -> bool:
+def _is_there() -> bool:
+    """Whether the user has not closed the window. One in the Dock of macOS is invisible, but there."""
     try:
-        return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1)
-    except cv2.error:  # so Qt tells that the last window is gone
+        return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= (0 if sys.platform == "darwin" else 1))
+    except cv2.error:  # so Qt and macOS tell that the last window is gone
         return False
 
 
