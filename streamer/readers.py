@@ -56,6 +56,7 @@ class ReaderWatch:
         self._proc = proc
         self._clock = clock
         self._open_unseen = 0
+        self._holder = ""
         self._inotify = _inotify_on(path)
         now_s = clock()
         self._quiet_since_s = now_s
@@ -114,36 +115,41 @@ class ReaderWatch:
     def _look(self, now_s: float) -> None:
         """See which processes hold the device open."""
         self._looked_at_s, self._first_event_s = now_s, None
-        seen, hides_something = self._holders()
-        if seen or not hides_something:
+        hides_something = False
+        if not self._is_device(self._holder):  # whoever had it may have it still: to look through all takes long
+            self._holder, hides_something = self._find_holder()
+        if self._holder or not hides_something:
             self._open_unseen = 0
-        has_reader = seen > 0 or self._open_unseen > 0
+        has_reader = bool(self._holder) or self._open_unseen > 0
         if has_reader != self._has_reader:
             logger.debug("%s: %s", self._path, "a program reads it" if has_reader else "no program reads it")
         self._has_reader = has_reader
 
-    def _holders(self) -> tuple[int, bool]:
-        """How many other processes are seen to hold it, and whether a user's one hides what it holds."""
-        seen, hides_something = 0, False
-        for entry in os.scandir(self._proc):
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
-            try:
-                seen += self._is_held_in(f"{entry.path}/fd")
-            except PermissionError:
-                hides_something |= any(user == os.getuid() or user >= FIRST_USER for user in _users(entry))
-            except OSError:
-                continue  # it has ended
-        return seen, hides_something
-
-    def _is_held_in(self, folder: str) -> bool:
-        for name in os.listdir(folder):
-            link = f"{folder}/{name}"
-            with suppress(OSError):  # closed meanwhile
-                if os.path.basename(os.fsencode(os.readlink(link))) != self._name:
+    def _find_holder(self) -> tuple[str, bool]:
+        """The link by which another process is seen to hold it; if none, whether a user's one hides what it holds."""
+        hides_something = False
+        with os.scandir(self._proc) as processes:
+            for process in processes:
+                if not process.name.isdigit() or int(process.name) == os.getpid():
                     continue
-                if _identity(os.stat(link)) == self._identity:
-                    return True
+                folder = f"{process.path}/fd"
+                try:
+                    links = [f"{folder}/{name}" for name in os.listdir(folder)]
+                except PermissionError:
+                    hides_something |= any(user == os.getuid() or user >= FIRST_USER for user in _users(process))
+                    continue
+                except OSError:
+                    continue  # it has ended
+                holder = next(filter(self._is_device, links), None)
+                if holder is not None:
+                    return holder, False
+        return "", hides_something
+
+    def _is_device(self, link: str) -> bool:
+        """Whether this link of a process leads to the device; no link leads nowhere."""
+        with suppress(OSError):  # closed meanwhile
+            is_named_so = os.path.basename(os.fsencode(os.readlink(link))) == self._name
+            return is_named_so and _identity(os.stat(link)) == self._identity
         return False
 
 

@@ -189,3 +189,26 @@ def test_where_readers_cannot_be_told_it_says_so(device: Path, monkeypatch: pyte
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(OSError, match="Linux"):
         ReaderWatch(str(device))
+
+
+def test_a_reader_that_still_reads_is_not_looked_for_among_all_processes_again(
+    device: Path, processes: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (processes / "77" / "fd").mkdir(parents=True)
+    (processes / "77" / "fd" / "3").symlink_to(device)
+    looks: list[object] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looks.append(path) or scandir(path))
+    watch = ReaderWatch(str(device), proc=processes, clock=clock)
+    assert len(looks) == 1
+    for _ in range(3):  # while frames run: on a desktop such a look takes as long as several of them
+        assert after(LOOK_AGAIN_S, watch, clock)
+    assert len(looks) == 1
+    (processes / "78" / "fd").mkdir(parents=True)
+    (processes / "78" / "fd" / "5").symlink_to(device)
+    (processes / "77" / "fd" / "3").unlink()
+    assert after(LOOK_AGAIN_S, watch, clock), "another one reads it"
+    (processes / "78" / "fd" / "5").unlink()
+    assert not after(LOOK_AGAIN_S, watch, clock)
+    assert len(looks) == 3
+    watch.close()
