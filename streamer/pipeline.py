@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class _LeftInSource:
-    """The cell in which a device's reader keeps its newest frame, as far as gaps in the numbers of frames tell of it."""
+    """The cell in which a device's reader keeps its newest frame, as far as gaps in the numbers of frames tell."""
 
     capacity = 1
 
