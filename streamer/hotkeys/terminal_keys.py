@@ -32,6 +32,8 @@ SEQUENCES = {
 """What xterm and nearly all others send for the function keys, and the Linux console for the first five."""
 BEGUN = re.compile(rb"\x1b(\[\[?[0-9:;<=>?]*|O[0-9]*)?")
 """The beginning of what a key sends, of which the rest is still to come. Escape alone looks like that, too."""
+LEAVE_S = 1.0
+"""So long ``close`` waits for a console that reads: it may wait for a second part of a letter that has none."""
 REST_S = 0.05
 """So long the rest may take, over a slow line."""
 NAMES = {" ": "space", "\r": "enter", "\n": "enter", "\t": "tab", "\x1b": "escape"}
@@ -198,7 +200,7 @@ class ConsoleKeys:
     def close(self) -> None:
         """Stop reading. May be called twice."""
         self._leaves.set()
-        self._thread.join()
+        self._thread.join(LEAVE_S)
 
     def _read(self) -> None:
         while not self._leaves.wait(self._look_up_s):

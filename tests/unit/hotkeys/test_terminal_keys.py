@@ -7,6 +7,7 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -246,3 +247,27 @@ def test_the_windows_console_is_read_until_it_is_closed() -> None:
     keys.close()
     keys.close()
     assert told.empty()
+
+
+def test_a_french_a_with_accent_in_the_windows_console_does_not_hang_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks like the mark of an arrow or function key, of which the rest never comes."""
+    monkeypatch.setattr("streamer.hotkeys.terminal_keys.LEAVE_S", 0.01)
+    waits, goes_on = threading.Event(), threading.Event()
+
+    class French(Console):
+        def getwch(self) -> str:
+            if not self.letters:
+                waits.set()
+                assert goes_on.wait(WAIT_S)
+                return "n"
+            return super().getwch()
+
+    keys = ConsoleKeys(lambda key: None, French("\xe0"), look_up_s=0.001)
+    assert waits.wait(WAIT_S)
+    closing = threading.Thread(target=keys.close)
+    closing.start()
+    closing.join(2.0)
+    has_ended = not closing.is_alive()
+    goes_on.set()
+    closing.join(WAIT_S)
+    assert has_ended
