@@ -67,7 +67,9 @@ class Hotkeys:
         self._done_at_s: dict[str, float] = {}
         self._doing = threading.Lock()  # both ways may tell of one press in the same moment
         self._everywhere = {binding.everywhere: binding for binding in bindings.all}
-        self._global = self._open_global() if is_global and bindings.all else None
+        self._global: _GlobalKeys | None = None  # keys may be heard before it is known
+        if is_global and bindings.all:
+            self._global = self._open_global()
         refused = [self._everywhere[key] for key in self._global.refused] if self._global else []
         self._terminal: TerminalKeys | None = None
         if not has_window and (self._global is None or refused):

@@ -131,6 +131,19 @@ def test_taken_keys_are_told_in_one_line_and_stay_reachable(
     assert machine.terminal is not None
 
 
+@LINUX
+def test_a_key_that_is_pressed_while_the_others_are_still_grabbed_acts(
+    machine: Machine, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_global(combinations: Sequence[str], on_key: Callable[[str], None]) -> Keys:
+        on_key("ctrl+alt+x")
+        return Keys(on_key)
+
+    monkeypatch.setattr("streamer.hotkeys.x11_keys.X11Keys", open_global)
+    opened(done).close()
+    assert done == ["panic"]
+
+
 def test_a_preview_window_is_enough(machine: Machine, done: list[str], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         keys = opened(done, has_window=True, is_global=False)
