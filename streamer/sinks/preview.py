@@ -54,7 +54,7 @@ class PreviewSink:
         self._shows_hud = shows_hud
         self._is_open = False
         self._board: Image | None = None
-        self._is_shown = False
+        self._was_there = False
         check_display()
         scale = min(1.0, LARGEST.width / size.width, LARGEST.height / size.height)
         try:
@@ -68,7 +68,6 @@ class PreviewSink:
         """Show a frame; RGBA lies on a checkerboard. Without effect once the user has closed the window."""
         if not self._is_open:
             return
-        self._is_shown = True
         image = flat_rgb(frame.image, self._behind(frame))
         if self._hud is not None and self._shows_hud():
             image = with_lines(image, self._hud())
@@ -86,11 +85,13 @@ class PreviewSink:
             code = cv2.waitKeyEx(1)
         except cv2.error as error:
             raise SinkError(_no_windows(error)) from None
-        if self._is_shown and not _is_there():
+        is_there = _is_there()
+        if self._was_there and not is_there:
             self._is_open = False  # showing another frame would open the window again
             self._press(CLOSED)
         elif code >= 0:
             self._press(key_name(code))
+        self._was_there |= is_there  # it is not before the first frame; with GTK OpenCV never says so
 
     def close(self) -> None:
         """Close the window. May be called twice."""

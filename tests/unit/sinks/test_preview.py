@@ -253,3 +253,14 @@ def test_a_window_in_the_dock_is_not_closed(monkeypatch: pytest.MonkeyPatch, sys
     windows.visible = -1.0
     sink.write(frame)
     assert keys == ["closed"]
+
+
+def test_windows_that_do_not_tell_whether_they_are_visible_are_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ScriptedWindows(monkeypatch)
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda title, what: -1.0)  # OpenCV built with GTK
+    monkeypatch.setattr("streamer.sinks.preview.check_display", lambda: None)
+    keys: list[str] = []
+    sink = PreviewSink(Size(64, 48), on_key=keys.append)
+    for index in range(3):
+        sink.write(Frame(np.zeros((48, 64, 3), np.uint8), index, 0.0, 0.0))
+    assert keys == []
