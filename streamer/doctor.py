@@ -211,9 +211,9 @@ def _virtual_camera() -> Iterator[Finding]:
     if found or find_spec("pyvirtualcam") is None:
         return
     if platform.system() == "Linux":
-        from streamer.sinks.virtual_setup import how_to_make_one
+        from streamer.sinks.virtual_setup import why_not_opened
 
-        yield Finding("virtual camera", "no", "none found", how_to_make_one())
+        yield Finding("virtual camera", "no", "none is free", why_not_opened(None))
     else:
         yield Finding("virtual camera", "ok", "pyvirtualcam is installed; it sends to the camera of OBS Studio")
 
@@ -221,7 +221,7 @@ def _virtual_camera() -> Iterator[Finding]:
 def _cameras() -> Iterator[Finding]:
     found = devices.list_cameras()
     for device in found:
-        yield Finding("camera", "ok", str(device))
+        yield Finding("camera", "no" if device.note else "ok", str(device))
     if not found:
         yield Finding("camera", "no", "none found", "plug one in, or read a file: --input clip.mp4")
 

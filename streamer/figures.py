@@ -81,7 +81,7 @@ class RunningFigures:
             matte_ms=snapshot.stages.get("segment", StageStats()).p50_ms,
             dropped=snapshot.dropped,
             plate_age_s=self.plate_age_s(),
-            device=self._device(),
+            device=self._device().encode("utf-8", "backslashreplace").decode(),  # it may hold the name of a file
         )
 
     def plate_age_s(self) -> float | None:

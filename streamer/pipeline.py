@@ -39,6 +39,24 @@ Ending: TypeAlias = Literal["finished", "stopped", "interrupted"]
 logger = logging.getLogger(__name__)
 
 
+class _LeftInSource:
+    """The cell in which a device's reader keeps its newest frame, as far as gaps in the numbers of frames tell."""
+
+    capacity = 1
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._next: int | None = None
+
+    def __len__(self) -> int:
+        return 0
+
+    def note(self, index: int) -> None:
+        """A frame of this number came; those that are missing before it gave way to it."""
+        self.dropped += max(0, index - (index if self._next is None else self._next))
+        self._next = index + 1
+
+
 class Pipeline:
     """Runs a source through ``render`` into the sinks, once. Owns the source and the sinks: it closes them.
 
@@ -46,7 +64,8 @@ class Pipeline:
         source: read on the thread ``capture``.
         render: one frame, or what ``matte`` made of it, in, one frame out; called on the thread ``render``.
         sinks: written in this order on the thread that calls ``run``; closed in the reverse order.
-        stats: gets the stages ``capture``, ``matte``, ``render`` and ``output``, the queues between them, the latency.
+        stats: gets the stages ``capture``, ``matte``, ``render`` and ``output``, the queues between them, the latency;
+            live, what the source let go before it was taken is the queue ``source``.
         matte: the first and longest part of the work on a frame, if it can be done apart; called on the thread
             ``matte``. None = ``render`` gets the frames themselves.
         is_live: True = the newest frame wins; False = every frame once.
@@ -110,6 +129,9 @@ class Pipeline:
         self._frames: Channel[Frame] = Channel(depth, leaky=is_live)
         self._matted: Channel[Any] = Channel(1, leaky=is_live) if matte else self._frames
         self._rendered: Channel[Frame] = Channel(depth, leaky=is_live)
+        self._left = _LeftInSource()
+        if is_live:
+            stats.watch("source", self._left)
         stats.watch("frames", self._frames)
         if matte:
             stats.watch("matted", self._matted)
@@ -201,6 +223,7 @@ class Pipeline:
             if frame is None:
                 return
             self._stats.record("capture", time.monotonic() - begun_at_s)
+            self._left.note(frame.index)
             self._frames.put(frame)
 
     def _matte(self) -> None:

@@ -55,7 +55,9 @@ class ReaderWatch:
         self._identity = _identity(os.stat(path))
         self._proc = proc
         self._clock = clock
-        self._open_unseen = 0
+        self._opened = self._closed = 0
+        self._seen = self._unseen = 0
+        self._holder = ""
         self._inotify = _inotify_on(path)
         now_s = clock()
         self._quiet_since_s = now_s
@@ -97,14 +99,16 @@ class ReaderWatch:
 
     def _fetch_events(self) -> bool:
         """Note what happened since the last time; whether anything did."""
+        if self._inotify < 0:
+            return False
         events = b""
         with suppress(BlockingIOError):
             events = os.read(self._inotify, 65536)
         for mask in _masks(events):
             if mask & _OPEN:
-                self._open_unseen += 1
+                self._opened += 1
             elif mask & (_CLOSE_WRITE | _CLOSE_NOWRITE):
-                self._open_unseen = max(0, self._open_unseen - 1)
+                self._closed += 1
             elif mask & _IGNORED:
                 logger.warning("%s is gone: whether a program reads it cannot be told any more", self._path)
                 self.close()
@@ -112,38 +116,55 @@ class ReaderWatch:
         return bool(events)
 
     def _look(self, now_s: float) -> None:
-        """See which processes hold the device open."""
+        """See which processes hold the device open; without an event whoever had it may have it still."""
         self._looked_at_s, self._first_event_s = now_s, None
-        seen, hides_something = self._holders()
-        if seen or not hides_something:
-            self._open_unseen = 0
-        has_reader = seen > 0 or self._open_unseen > 0
+        if not self._opened and not self._closed and self._is_device(self._holder):
+            return  # to look through all processes takes as long as several frames
+        links, hides_something = self._holders()
+        if hides_something and self._fetch_events():  # what changed while we looked was seen, or not: once more
+            self._quiet_since_s = self._first_event_s = now_s
+            return
+        self._unseen = self._still_unseen(len(links)) if hides_something else 0
+        self._seen, self._holder = len(links), next(iter(links), "")
+        self._opened = self._closed = 0
+        has_reader = self._seen > 0 or self._unseen > 0
         if has_reader != self._has_reader:
             logger.debug("%s: %s", self._path, "a program reads it" if has_reader else "no program reads it")
         self._has_reader = has_reader
 
-    def _holders(self) -> tuple[int, bool]:
-        """How many other processes are seen to hold it, and whether a user's one hides what it holds."""
-        seen, hides_something = 0, False
-        for entry in os.scandir(self._proc):
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
-            try:
-                seen += self._is_held_in(f"{entry.path}/fd")
-            except PermissionError:
-                hides_something |= any(user == os.getuid() or user >= FIRST_USER for user in _users(entry))
-            except OSError:
-                continue  # it has ended
-        return seen, hides_something
+    def _still_unseen(self, seen: int) -> int:
+        """How often it is held open by those that hide it: by what was opened and closed, without what is seen of that.
 
-    def _is_held_in(self, folder: str) -> bool:
-        for name in os.listdir(folder):
-            link = f"{folder}/{name}"
-            with suppress(OSError):  # closed meanwhile
-                if os.path.basename(os.fsencode(os.readlink(link))) != self._name:
+        More come only by an opening and fewer by a closing: several events that became one tell nothing of them.
+        """
+        unseen = self._unseen + self._opened - self._closed - (seen - self._seen)
+        if not self._opened:
+            unseen = min(unseen, self._unseen)
+        if not self._closed:
+            unseen = max(unseen, self._unseen)
+        return max(0, unseen)
+
+    def _holders(self) -> tuple[list[str], bool]:
+        """The links by which other processes are seen to hold it, and whether a user's one hides what it holds."""
+        links, hides_something = [], False
+        with os.scandir(self._proc) as processes:
+            for process in processes:
+                if not process.name.isdigit() or int(process.name) == os.getpid():
                     continue
-                if _identity(os.stat(link)) == self._identity:
-                    return True
+                folder = f"{process.path}/fd"
+                try:
+                    links += [link for name in os.listdir(folder) if self._is_device(link := f"{folder}/{name}")]
+                except PermissionError:
+                    hides_something |= any(user == os.getuid() or user >= FIRST_USER for user in _users(process))
+                except OSError:
+                    continue  # it has ended
+        return links, hides_something
+
+    def _is_device(self, link: str) -> bool:
+        """Whether this link of a process leads to the device; no link leads nowhere."""
+        with suppress(OSError):  # closed meanwhile
+            is_named_so = os.path.basename(os.fsencode(os.readlink(link))) == self._name
+            return is_named_so and _identity(os.stat(link)) == self._identity
         return False
 
 

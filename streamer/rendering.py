@@ -121,8 +121,7 @@ class Renderer:
         self._is_new_scene |= scene != (self._scene or scene)
         self._scene = scene
         if self._controls.state.paused or self._controls.state.panic:
-            self._must_reset = True  # what the segmenter remembers is of another moment
-            self._gate.restart()
+            self._is_new_scene = True  # what the segmenter remembers is of another moment: somebody may have left
             return Matted(frame, None)
         if self._is_new_scene:
             self._is_new_scene, self._must_reset = False, True

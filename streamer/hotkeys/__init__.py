@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -64,8 +65,11 @@ class Hotkeys:
         self._clock = clock
         self._pressed_at_s: dict[str, float] = {}
         self._done_at_s: dict[str, float] = {}
+        self._doing = threading.Lock()  # both ways may tell of one press in the same moment
         self._everywhere = {binding.everywhere: binding for binding in bindings.all}
-        self._global = self._open_global() if is_global and bindings.all else None
+        self._global: _GlobalKeys | None = None  # keys may be heard before it is known
+        if is_global and bindings.all:
+            self._global = self._open_global()
         refused = [self._everywhere[key] for key in self._global.refused] if self._global else []
         self._terminal: TerminalKeys | None = None
         if not has_window and (self._global is None or refused):
@@ -95,16 +99,17 @@ class Hotkeys:
         now_s = self._clock()
         is_held = now_s - self._pressed_at_s.get(action, -HELD_S) < HELD_S
         self._pressed_at_s[action] = now_s
-        if not (is_held and action in SHUTTERS) and not self._was_just_done(action):
+        if not (is_held and action in SHUTTERS):
             self._do(action)
 
-    def _was_just_done(self, action: str) -> bool:
-        """Whether the same press came by the other way: Windows and macOS hide no key from the window that has it."""
-        is_shared = self._global is not None and not self._global.hides_keys
-        return is_shared and self._clock() - self._done_at_s.get(action, -SAME_PRESS_S) < SAME_PRESS_S
-
     def _do(self, action: str) -> None:
-        self._done_at_s[action] = self._clock()
+        """Unless the same press came by the other way: Windows and macOS hide no key from the window that has it."""
+        is_shared = self._global is not None and not self._global.hides_keys
+        with self._doing:
+            now_s = self._clock()
+            if is_shared and now_s - self._done_at_s.get(action, -SAME_PRESS_S) < SAME_PRESS_S:
+                return
+            self._done_at_s[action] = now_s
         logger.debug("key: %s", action)
         self._act(action)
 
@@ -130,9 +135,7 @@ class Hotkeys:
         return None
 
     def _pressed_anywhere(self, combination: str) -> None:
-        action = self._everywhere[combination].action
-        if not self._was_just_done(action):
-            self._do(action)
+        self._do(self._everywhere[combination].action)
 
     def _warn_of(self, refused: Sequence[Binding], *, works_here: bool) -> None:
         keys = ", ".join(f"{binding.everywhere} ({binding.action})" for binding in refused)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import selectors
 import signal
 import sys
@@ -25,9 +26,16 @@ FAILURES = 3
 """So many failed or empty reads in a row mean that the terminal is gone; one alone comes of being in the background."""
 SEQUENCES = {
     **dict(zip((b"\x1bOP", b"\x1bOQ", b"\x1bOR", b"\x1bOS"), ("f1", "f2", "f3", "f4"), strict=True)),
-    **{b"\x1b[%d~" % code: f"f{n}" for n, code in enumerate((15, 17, 18, 19, 20, 21, 23, 24), start=5)},
+    **{b"\x1b[%d~" % code: f"f{n}" for n, code in enumerate((11, 12, 13, 14, 15, 17, 18, 19, 20, 21, 23, 24), start=1)},
+    **{b"\x1b[[%c" % letter: f"f{n}" for n, letter in enumerate(b"ABCDE", start=1)},
 }
-"""What xterm and nearly all others send for the function keys."""
+"""What xterm and nearly all others send for the function keys, and the Linux console for the first five."""
+BEGUN = re.compile(rb"\x1b(\[\[?[0-9:;<=>?]*|O[0-9]*)?")
+"""The beginning of what a key sends, of which the rest is still to come. Escape alone looks like that, too."""
+LEAVE_S = 1.0
+"""So long ``close`` waits for a console that reads: it may wait for a second part of a letter that has none."""
+REST_S = 0.05
+"""So long the rest may take, over a slow line."""
 NAMES = {" ": "space", "\r": "enter", "\n": "enter", "\t": "tab", "\x1b": "escape"}
 
 
@@ -150,7 +158,7 @@ class PosixKeys:
                 if self._typed not in ready:
                     continue
                 try:
-                    typed = os.read(self._typed, 64)
+                    typed = whole(os.read(self._typed, 64), lambda: self._rest(any_of_both))
                 except BlockingIOError:  # the shell was quicker
                     continue
                 except OSError as error:
@@ -163,6 +171,11 @@ class PosixKeys:
                 failures = 0
                 for key in keys_in(typed):
                     self._on_key(key)
+
+    def _rest(self, selector: selectors.BaseSelector) -> bytes:
+        """What is typed within ``REST_S``; nothing when reading is to stop."""
+        ready = [key.fd for key, _ in selector.select(REST_S)]
+        return os.read(self._typed, 64) if ready == [self._typed] else b""
 
 
 class ConsoleKeys:
@@ -187,7 +200,7 @@ class ConsoleKeys:
     def close(self) -> None:
         """Stop reading. May be called twice."""
         self._leaves.set()
-        self._thread.join()
+        self._thread.join(LEAVE_S)
 
     def _read(self) -> None:
         while not self._leaves.wait(self._look_up_s):
@@ -201,6 +214,18 @@ class ConsoleKeys:
 
 CONSOLE_CODES = {**{58 + number: f"f{number}" for number in range(1, 11)}, 133: "f11", 134: "f12"}
 """What follows the mark of a special key in the Windows console."""
+
+
+def whole(typed: bytes, rest: Callable[[], bytes]) -> bytes:
+    """What was typed with the rest of a key that has only begun: an arrow in two parts would else be its letter.
+
+    Args:
+        typed: the bytes so far.
+        rest: waits a little for more; empty = there is none.
+    """
+    while BEGUN.fullmatch(typed, max(0, typed.rfind(b"\x1b"))) and (more := rest()):
+        typed += more
+    return typed
 
 
 def keys_in(typed: bytes) -> Iterator[str]:

@@ -54,7 +54,7 @@ class PreviewSink:
         self._shows_hud = shows_hud
         self._is_open = False
         self._board: Image | None = None
-        self._is_shown = False
+        self._was_there = False
         check_display()
         scale = min(1.0, LARGEST.width / size.width, LARGEST.height / size.height)
         try:
@@ -68,7 +68,6 @@ class PreviewSink:
         """Show a frame; RGBA lies on a checkerboard. Without effect once the user has closed the window."""
         if not self._is_open:
             return
-        self._is_shown = True
         image = flat_rgb(frame.image, self._behind(frame))
         if self._hud is not None and self._shows_hud():
             image = with_lines(image, self._hud())
@@ -86,11 +85,13 @@ class PreviewSink:
             code = cv2.waitKeyEx(1)
         except cv2.error as error:
             raise SinkError(_no_windows(error)) from None
-        if self._is_shown and not _is_visible():
+        is_there = _is_there()
+        if self._was_there and not is_there:
             self._is_open = False  # showing another frame would open the window again
             self._press(CLOSED)
         elif code >= 0:
             self._press(key_name(code))
+        self._was_there |= is_there  # it is not before the first frame; with GTK OpenCV never says so
 
     def close(self) -> None:
         """Close the window. May be called twice."""
@@ -133,6 +134,7 @@ def key_name(code: int) -> str | None:
 
 def with_lines(image: Image, lines: list[str]) -> Image:
     """A copy of an RGB picture with text on a darkened patch in its upper left corner."""
+    lines = [line.encode("utf-8", "replace").decode() for line in lines]  # what is no UTF-8 crashes OpenCV
     copy = image.copy()
     scale = min(2.0, max(0.45, image.shape[0] / 1100))
     step_px = round(34 * scale)
@@ -179,10 +181,11 @@ def _answers(display: str) -> bool:
     return False
 
 
-def _is_visible() -> bool:
+def _is_there() -> bool:
+    """Whether the user has not closed the window. One in the Dock of macOS is invisible, but there."""
     try:
-        return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1)
-    except cv2.error:  # so Qt tells that the last window is gone
+        return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= (0 if sys.platform == "darwin" else 1))
+    except cv2.error:  # so Qt and macOS tell that the last window is gone
         return False
 
 

@@ -201,7 +201,9 @@ def _ask(capture: Capture, asked: CameraRequest) -> None:
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, float(asked.height))
     if asked.fps is not None:
         capture.set(cv2.CAP_PROP_FPS, asked.fps)
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1.0)  # a queue in the driver is latency
+    # A queue in the driver is latency. But with one buffer alone USB cameras leave out the picture that begins while it
+    # is read, which is half of them; its own reader never lets two fill up.
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 2.0)
 
 
 def _given(capture: Capture, size: Size) -> CameraRequest:

@@ -6,6 +6,7 @@ by the stream's own colour matrix, and it is there already for the files.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -52,11 +53,12 @@ class NetworkSource:
         url: str,
         *,
         timeout_s: float = PATIENCE_S,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._shown = without_password(url)
-        self._sleep = sleep
+        self._closing = threading.Event()
+        self._sleep = sleep or self._closing.wait
         self._clock = clock
         self._bad_frames = 0
         self._container = self._open(url, timeout_s)
@@ -89,6 +91,7 @@ class NetworkSource:
 
     def close(self) -> None:
         """Disconnect. May be called twice, from any thread."""
+        self._closing.set()
         self._frames.close()
 
     def _open(self, url: str, timeout_s: float) -> InputContainer:

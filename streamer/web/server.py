@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import logging
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streamer.config import StreamConfig
 from streamer.errors import ConfigError
@@ -25,6 +27,10 @@ from streamer.web.tokens import kept_token, read_token, state_folder
 GRACE_S = 1
 """So long may answers that are under way take when the run ends."""
 POLL_S = 0.005
+MOST_CONNECTIONS = 32
+"""So many at once: each takes a file descriptor, and without one left the camera cannot be opened again."""
+SILENCE_S = 5
+"""So long may a connection be silent between two requests, and before the first."""
 BACKLOG = 64
 """Connections that may wait while the run is still being opened."""
 
@@ -86,12 +92,23 @@ class Api:
         self._socket.close()
 
 
+class _FewConnections(H11Protocol):
+    """Whoever connects needs no token for that, so there are few at a time, and who says nothing does not stay."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.close()
+            return
+        self.timeout_keep_alive_task = self.loop.call_later(SILENCE_S, self.timeout_keep_alive_handler)
+
+
 def _settings(app: Guard) -> uvicorn.Config:
     """Plain HTTP/1.1, and silent: what a client does wrong is the client's to know."""
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=_FewConnections,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -99,6 +116,7 @@ def _settings(app: Guard) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=SILENCE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 import pytest
-from fakes import RecordingSink, ScriptedSource, WindowSink, make_frame, wait
+from fakes import SIZE, RecordingSink, ScriptedSource, WindowSink, make_frame, secret_image, wait
 
 from streamer.errors import SourceError
-from streamer.frames import Frame
+from streamer.frames import Frame, Image
+from streamer.interfaces import SourceInfo
 from streamer.pipeline import FILE_DEPTH, Pipeline
+from streamer.sources.live import NewestFrames
 from streamer.stats import Stats
 
 WITHIN_S = 10.0
@@ -109,6 +113,40 @@ def test_slow_render_makes_live_frames_drop_and_the_newest_wins() -> None:
     assert sink.indices[-1] == 99
     assert sink.indices == sorted(set(sink.indices))
     assert stats.snapshot().queues["frames"].dropped == 100 - stats.snapshot().stages["render"].count
+
+
+def test_pictures_that_a_slow_capture_never_took_from_the_camera_are_dropped_ones() -> None:
+    """A mirror, another size or a busy machine may make capture slower than the camera's own reader."""
+    given = itertools.count()
+    all_read, taken = threading.Event(), threading.Event()
+
+    def read() -> Image | None:
+        number = next(given)
+        if number == 1:
+            wait(taken)  # nobody takes the others before the last one is there
+        if number == 10:
+            all_read.set()
+        return secret_image() if number <= 10 else None
+
+    class Slow:
+        info = SourceInfo("camera", SIZE, Fraction(25), is_live=True)
+        bad_frames = 0
+
+        def __init__(self) -> None:
+            self._frames = NewestFrames("camera", SIZE, read, lambda: None, timeout_s=WITHIN_S)
+            self.close = self._frames.close
+
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in self._frames:
+                taken.set()
+                wait(all_read)
+                yield frame
+
+    sink, stats = RecordingSink(), Stats()
+    Pipeline(Slow(), same, [sink], stats, is_live=True).run()
+    assert sink.indices[-1] == 10
+    assert len(sink.frames) + stats.snapshot().dropped == 11
+    assert stats.snapshot().queues["source"].dropped >= 8
 
 
 def test_stages_run_on_threads_of_their_names_and_output_on_the_callers() -> None:

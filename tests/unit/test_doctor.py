@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,8 +116,24 @@ def test_painter_on_the_cpu_says_how_much_of_it_the_frames_are_left(
 
 
 def test_cameras_are_listed_with_their_troubles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamer.devices.list_cameras", lambda: [Device("1", "Desk", "no permission")])
-    assert list(doctor._cameras()) == [Finding("camera", "ok", "1  Desk  (no permission)")]
+    found = [Device("0", "Lid"), Device("1", "Desk", "no permission")]
+    monkeypatch.setattr("streamer.devices.list_cameras", lambda: found)
+    assert list(doctor._cameras()) == [
+        Finding("camera", "ok", "0  Lid"),
+        Finding("camera", "no", "1  Desk  (no permission)"),
+    ]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the driver is that of Linux")
+def test_a_virtual_camera_that_another_program_has_is_not_mended_by_loading_the_driver_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name)
+    monkeypatch.setattr("streamer.sinks.virtual_setup.LOADED", tmp_path)
+    (finding,) = doctor._virtual_camera()
+    assert finding.state == "no"
+    assert "modprobe" not in finding.mend
+    assert finding.mend.startswith("end the program that sends to it")
 
 
 def test_a_look_that_fails_does_not_hide_the_others(config: StreamConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,12 @@ def test_figures_come_from_the_measurements() -> None:
     assert (round(now.matte_ms, 3), now.dropped, now.plate_age_s, now.device) == (20, 0, 7.0, "cpu")
 
 
+def test_a_network_of_a_file_whose_name_is_no_utf_8_can_be_written_everywhere() -> None:
+    name = b"fen\xeatre on CPU".decode("utf-8", "surrogateescape")
+    now = RunningFigures(Stats().snapshot, device=lambda: name).now()
+    assert now.device.encode() == b"fen\\udceatre on CPU"
+
+
 def test_measurements_are_taken_twice_a_second_at_most() -> None:
     clock, taken = ScriptedClock(), []
 

@@ -189,3 +189,123 @@ def test_where_readers_cannot_be_told_it_says_so(device: Path, monkeypatch: pyte
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(OSError, match="Linux"):
         ReaderWatch(str(device))
+
+
+def test_a_reader_that_still_reads_is_not_looked_for_among_all_processes_again(
+    device: Path, processes: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (processes / "77" / "fd").mkdir(parents=True)
+    (processes / "77" / "fd" / "3").symlink_to(device)
+    looks: list[object] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looks.append(path) or scandir(path))
+    watch = ReaderWatch(str(device), proc=processes, clock=clock)
+    assert len(looks) == 1
+    for _ in range(3):  # while frames run: on a desktop such a look takes as long as several of them
+        assert after(LOOK_AGAIN_S, watch, clock)
+    assert len(looks) == 1
+    (processes / "78" / "fd").mkdir(parents=True)
+    (processes / "78" / "fd" / "5").symlink_to(device)
+    (processes / "77" / "fd" / "3").unlink()
+    assert after(LOOK_AGAIN_S, watch, clock), "another one reads it"
+    (processes / "78" / "fd" / "5").unlink()
+    assert not after(LOOK_AGAIN_S, watch, clock)
+    assert len(looks) == 3
+    watch.close()
+
+
+class Processes:
+    """One process that hides what it holds, and one that does not; what either opens is really opened."""
+
+    def __init__(self, device: Path, processes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (processes / "77").mkdir()
+        self._device = device
+        self._shown = processes / "78" / "fd"
+        self._shown.mkdir(parents=True)
+        listdir = os.listdir
+
+        def refuse(path: str) -> list[str]:
+            if "/77/" in path:
+                raise PermissionError(path)
+            return listdir(path)
+
+        monkeypatch.setattr(os, "listdir", refuse)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        with self._device.open("rb"):
+            yield
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        with self._device.open("rb"):
+            (self._shown / "3").symlink_to(self._device)
+            yield
+            (self._shown / "3").unlink()
+
+
+def test_a_hidden_reader_is_not_forgotten_when_another_comes_and_goes(
+    device: Path, processes: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = Processes(device, processes, monkeypatch)
+    watch = ReaderWatch(str(device), proc=processes, clock=clock)
+    with readers.hidden():
+        assert after(SETTLE_S + 0.01, watch, clock)
+        with readers.shown():
+            assert after(SETTLE_S + 0.01, watch, clock)
+        assert after(SETTLE_S + 0.01, watch, clock), "the call in the sandbox goes on"
+        assert after(LOOK_AGAIN_S, watch, clock)
+    assert not after(SETTLE_S + 0.01, watch, clock)
+    with readers.shown():
+        assert after(SETTLE_S + 0.01, watch, clock)
+        with readers.hidden():
+            assert after(SETTLE_S + 0.01, watch, clock)
+        assert after(SETTLE_S + 0.01, watch, clock)
+    assert not after(SETTLE_S + 0.01, watch, clock)
+    came, goes_on = readers.shown(), readers.hidden()
+    came.__enter__()
+    assert after(SETTLE_S + 0.01, watch, clock)
+    goes_on.__enter__()
+    assert after(SETTLE_S + 0.01, watch, clock)
+    came.__exit__(None, None, None)
+    assert after(SETTLE_S + 0.01, watch, clock), "it came while the other one was there"
+    goes_on.__exit__(None, None, None)
+    assert not after(SETTLE_S + 0.01, watch, clock)
+    watch.close()
+
+
+def test_closings_that_became_one_event_make_no_hidden_reader(
+    device: Path, processes: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = Processes(device, processes, monkeypatch)
+    watch = ReaderWatch(str(device), proc=processes, clock=clock)
+    with readers.shown():
+        assert after(SETTLE_S + 0.01, watch, clock)
+        second = device.open("rb")
+        (processes / "78" / "fd" / "4").symlink_to(device)
+        assert after(SETTLE_S + 0.01, watch, clock)
+        (processes / "78" / "fd" / "4").unlink()
+        second.close()
+    assert not after(SETTLE_S + 0.01, watch, clock)
+    watch.close()
+
+
+def test_what_is_opened_while_we_look_is_no_hidden_reader(
+    device: Path, processes: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = Processes(device, processes, monkeypatch)
+    watch = ReaderWatch(str(device), proc=processes, clock=clock)
+    scandir, reader = os.scandir, readers.shown()
+    assert not watch.has_reader()
+
+    def open_before(path: str) -> object:
+        monkeypatch.setattr(os, "scandir", scandir)
+        reader.__enter__()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", open_before)
+    assert not after(LOOK_AGAIN_S, watch, clock)
+    assert after(SETTLE_S + 0.01, watch, clock)
+    reader.__exit__(None, None, None)
+    assert not after(SETTLE_S + 0.01, watch, clock)
+    watch.close()

@@ -306,6 +306,22 @@ def test_after_a_new_scene_the_segmenter_has_forgotten_and_a_matte_that_is_late_
     assert np.array_equal(rendered[:, :4], first.image[:, :4])
 
 
+@pytest.mark.parametrize("action", ["camera-off", "panic"])
+def test_who_left_while_the_camera_was_off_leaves_no_hole_that_shows_the_room(action: str) -> None:
+    def nobody(image: Image) -> Alpha:
+        return np.zeros(image.shape[:2], np.float32)
+
+    controls = Controls()
+    segmenter = ScriptedSegmenter({1: left_half, **dict.fromkeys(range(2, 9), nobody)})  # it is a picture late
+    renderer = make_renderer(segmenter, controls=controls)
+    renderer.render(make_frame(0))
+    controls.act(action)
+    renderer.render(make_frame(1))
+    controls.act(action)
+    for index in (2, 3):
+        assert renderer.render(make_frame(index)).image.max() <= 127
+
+
 class StillPicture(ScriptedBackground):
     """The same array for every frame."""
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+import threading
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -129,6 +131,19 @@ def test_taken_keys_are_told_in_one_line_and_stay_reachable(
     assert machine.terminal is not None
 
 
+@LINUX
+def test_a_key_that_is_pressed_while_the_others_are_still_grabbed_acts(
+    machine: Machine, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_global(combinations: Sequence[str], on_key: Callable[[str], None]) -> Keys:
+        on_key("ctrl+alt+x")
+        return Keys(on_key)
+
+    monkeypatch.setattr("streamer.hotkeys.x11_keys.X11Keys", open_global)
+    opened(done).close()
+    assert done == ["panic"]
+
+
 def test_a_preview_window_is_enough(machine: Machine, done: list[str], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         keys = opened(done, has_window=True, is_global=False)
@@ -181,3 +196,25 @@ def test_a_press_that_comes_by_both_ways_counts_once_where_keys_are_not_hidden(
     keys.in_window("f12")
     assert len(done) == (3 if hides_keys else 2)
     keys.close()
+
+
+@LINUX
+def test_a_press_that_comes_by_both_ways_in_the_same_moment_counts_once(
+    machine: Machine, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Keys, "hides_keys", False)
+    both_have_looked = threading.Barrier(2, timeout=0.5)
+
+    def clock() -> float:
+        with contextlib.suppress(threading.BrokenBarrierError):  # one of them has to wait until the other has acted
+            both_have_looked.wait()
+        return 100.0
+
+    keys = Hotkeys(Bindings(["panic=f12"]), done.append, has_window=True, is_global=True, clock=clock)
+    assert machine.everywhere is not None
+    other = threading.Thread(target=machine.everywhere.press, args=("f12",))
+    other.start()
+    keys.in_window("f12")
+    other.join()
+    keys.close()
+    assert done == ["panic"], "a second one would end the panic that the first one began"

@@ -7,6 +7,7 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from fakes import WAIT_S
 from terminals import Tmux
 
-from streamer.hotkeys.terminal_keys import ConsoleKeys, keys_in, open_terminal_keys
+from streamer.hotkeys.terminal_keys import ConsoleKeys, keys_in, open_terminal_keys, whole
 
 if sys.platform != "win32":
     import fcntl
@@ -195,7 +196,8 @@ def test_without_a_terminal_there_are_no_keys(monkeypatch: pytest.MonkeyPatch, t
         (b"\x1b[15~\x1b[23~", ["f5", "f11"]),
         (b"\x1b[A\x1b[1;5Cq", ["q"]),  # arrows
         (b"\x1bq", []),  # Alt+q is another key than q
-        (b"\x1b[[An", ["n"]),  # F1 of the Linux console
+        (b"\x1b[[A\x1b[[En", ["f1", "f5", "n"]),  # the Linux console
+        (b"\x1b[11~\x1b[14~", ["f1", "f4"]),  # rxvt, PuTTY
         ("ñ§€".encode(), []),
         (b"\x00\x7f;", []),
         (b"\x1b[1;", []),
@@ -203,6 +205,25 @@ def test_without_a_terminal_there_are_no_keys(monkeypatch: pytest.MonkeyPatch, t
 )
 def test_bytes_become_names_of_keys(typed: bytes, keys: list[str]) -> None:
     assert list(keys_in(typed)) == keys
+
+
+@pytest.mark.parametrize(
+    ("parts", "keys"),
+    [
+        ((b"\x1b", b"[C"), []),  # the right arrow, over a slow line: no C, which shows again who had the camera off
+        ((b"n\x1b[1", b"", b"5~"), ["n"]),  # the rest comes too late
+        ((b"n\x1b[1", b"5~q"), ["n", "f5", "q"]),
+        ((b"\x1b", b"O", b"S"), ["f4"]),
+        ((b"\x1b", b"[", b"[A"), ["f1"]),
+        ((b"\x1b", b""), ["escape"]),
+        ((b"c", b"x"), ["c"]),
+        ((b"\x1bq", b"x"), []),
+        ((b"\x1b[15~", b"x"), ["f5"]),
+    ],
+)
+def test_a_key_that_comes_in_parts_is_one_key(parts: tuple[bytes, ...], keys: list[str]) -> None:
+    left = list(parts[1:])
+    assert list(keys_in(whole(parts[0], lambda: left.pop(0)))) == keys
 
 
 class Console:
@@ -226,3 +247,27 @@ def test_the_windows_console_is_read_until_it_is_closed() -> None:
     keys.close()
     keys.close()
     assert told.empty()
+
+
+def test_a_french_a_with_accent_in_the_windows_console_does_not_hang_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks like the mark of an arrow or function key, of which the rest never comes."""
+    monkeypatch.setattr("streamer.hotkeys.terminal_keys.LEAVE_S", 0.01)
+    waits, goes_on = threading.Event(), threading.Event()
+
+    class French(Console):
+        def getwch(self) -> str:
+            if not self.letters:
+                waits.set()
+                assert goes_on.wait(WAIT_S)
+                return "n"
+            return super().getwch()
+
+    keys = ConsoleKeys(lambda key: None, French("\xe0"), look_up_s=0.001)
+    assert waits.wait(WAIT_S)
+    closing = threading.Thread(target=keys.close)
+    closing.start()
+    closing.join(2.0)
+    has_ended = not closing.is_alive()
+    goes_on.set()
+    closing.join(WAIT_S)
+    assert has_ended

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from x_display import x_server
 
 from streamer.errors import SinkError
-from streamer.frames import Size
+from streamer.frames import Frame, Size
 from streamer.sinks.flatten import checkerboard, flat_rgb
 from streamer.sinks.preview import PreviewSink, key_name, with_lines
 
@@ -208,3 +209,58 @@ def test_transparency_shows_as_a_checkerboard() -> None:
 def test_half_transparent_white_on_black_is_grey(tmp_path: Path) -> None:
     half = np.full((2, 2, 4), (255, 255, 255, 128), np.uint8)
     assert (flat_rgb(half) == 128).all()
+
+
+UNPRINTABLE = """
+import numpy as np
+from streamer.sinks.preview import with_lines
+
+with_lines(np.zeros((240, 320, 3), np.uint8), [b"a b\\xfccherei".decode("utf-8", "surrogateescape")])
+"""
+
+
+def test_a_prompt_of_a_terminal_that_does_not_speak_utf_8_is_no_end_of_the_program() -> None:
+    subprocess.run([sys.executable, "-c", UNPRINTABLE], check=True)  # apart: OpenCV ends the process by a signal
+
+
+class ScriptedWindows:
+    """OpenCV's windows, one of which is or is not visible."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.visible = 1.0
+        for name in ("namedWindow", "resizeWindow", "imshow", "destroyWindow"):
+            monkeypatch.setattr(cv2, name, lambda *_: None)
+        monkeypatch.setattr(cv2, "waitKeyEx", lambda delay_ms: -1)
+        monkeypatch.setattr(cv2, "getWindowProperty", self._property)
+
+    def _property(self, title: str, what: int) -> float:
+        if self.visible < 0:
+            raise cv2.error("NULL window")
+        return self.visible
+
+
+@pytest.mark.parametrize(("system", "ends"), [("darwin", False), ("win32", True)])
+def test_a_window_in_the_dock_is_not_closed(monkeypatch: pytest.MonkeyPatch, system: str, ends: bool) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    windows = ScriptedWindows(monkeypatch)
+    keys: list[str] = []
+    sink = PreviewSink(Size(64, 48), on_key=keys.append)
+    frame = Frame(np.zeros((48, 64, 3), np.uint8), 0, 0.0, 0.0)
+    sink.write(frame)
+    windows.visible = 0.0  # macOS says so of a window in the Dock; the others do of one that was closed
+    sink.write(frame)
+    assert keys == (["closed"] if ends else [])
+    windows.visible = -1.0
+    sink.write(frame)
+    assert keys == ["closed"]
+
+
+def test_windows_that_do_not_tell_whether_they_are_visible_are_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ScriptedWindows(monkeypatch)
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda title, what: -1.0)  # OpenCV built with GTK
+    monkeypatch.setattr("streamer.sinks.preview.check_display", lambda: None)
+    keys: list[str] = []
+    sink = PreviewSink(Size(64, 48), on_key=keys.append)
+    for index in range(3):
+        sink.write(Frame(np.zeros((48, 64, 3), np.uint8), index, 0.0, 0.0))
+    assert keys == []

@@ -77,7 +77,7 @@ def test_the_format_is_asked_for_before_the_size_and_the_queue_is_short() -> Non
         cv2.CAP_PROP_FPS,
         cv2.CAP_PROP_BUFFERSIZE,
     ]
-    assert dict(capture.asked)[cv2.CAP_PROP_BUFFERSIZE] == 1
+    assert dict(capture.asked)[cv2.CAP_PROP_BUFFERSIZE] == 2
 
 
 @pytest.mark.parametrize(("height", "asks"), [(720, True), (480, False), (None, False)])

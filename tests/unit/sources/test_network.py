@@ -5,11 +5,13 @@ import http.server
 import socket
 import threading
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from fakes import WAIT_S
 
 from streamer.errors import ConfigError, SourceError
 from streamer.sources import open_source
@@ -57,6 +59,23 @@ def test_a_file_behind_a_url_plays_at_its_own_speed_and_ends(server: str) -> Non
     assert frames[-1].index == FRAME_COUNT - 1
     assert abs(int(frames[-1].image[20, 20, 0]) - 200) < 20
     assert slept == pytest.approx([index / 50 for index in range(FRAME_COUNT)], abs=1e-6), "until each one's time"
+
+
+def test_closing_wakes_the_reader_of_a_file_whose_next_picture_is_not_due_for_long(server: str, tmp_path: Path) -> None:
+    with av.open(tmp_path / "slides.mp4", "w") as container:
+        stream = container.add_stream("mpeg4", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for second in (0, 1000, 1001):
+            picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+            picture.pts, picture.time_base = second, Fraction(1)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    source = NetworkSource(f"{server}/slides.mp4")
+    assert next(iter(source)).index == 0
+    (reader,) = [thread for thread in threading.enumerate() if thread.name.endswith("slides.mp4 reader")]
+    source.close()
+    reader.join(WAIT_S)
+    assert not reader.is_alive()
 
 
 def test_what_is_not_there_is_one_line_with_the_address(server: str) -> None:

@@ -23,7 +23,8 @@ pytest.importorskip("uvicorn", reason="needs the extra web")
 from streamer import web
 from streamer.config import StreamConfig
 from streamer.errors import ConfigError, MissingExtra
-from streamer.web.server import GRACE_S, Api
+from streamer.web import server
+from streamer.web.server import GRACE_S, MOST_CONNECTIONS, Api
 
 
 @pytest.fixture
@@ -137,6 +138,21 @@ def test_the_end_does_not_wait_for_a_client_that_says_nothing_more(token_file: P
     assert time.monotonic() - ending_at_s < GRACE_S + 5
     silent.close()
     half.close()
+
+
+@pytest.mark.parametrize(("silence_s", "closed"), [(60.0, slice(MOST_CONNECTIONS, None)), (0.3, slice(None))])
+def test_silent_connections_take_no_file_descriptors_from_the_camera(
+    token_file: Path, monkeypatch: pytest.MonkeyPatch, silence_s: float, closed: slice
+) -> None:
+    monkeypatch.setattr(server, "SILENCE_S", silence_s)
+    with served(token_file) as api:
+        crowd = [socket.create_connection(("127.0.0.1", api.port), timeout=20) for _ in range(MOST_CONNECTIONS + 3)]
+        try:
+            for silent in crowd[closed]:
+                assert silent.recv(1) == b""
+        finally:
+            for connection in crowd:
+                connection.close()
 
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n"])
