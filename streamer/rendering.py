@@ -141,9 +141,19 @@ class Renderer:
             self._last_backgrounds.clear()
         if matte is None or state.paused or state.panic:
             return frame.with_image(self.safe_image(frame.size))
-        if isinstance(matte, HeldMatte):
-            return self._compose_held(frame, matte, state)
-        return self._compose_here(frame, matte, state)
+        try:
+            if isinstance(matte, HeldMatte):
+                composed = self._compose_held(frame, matte, state)
+            else:
+                composed = self._compose_here(frame, matte, state)
+        except Exception as error:
+            if self._failures_allowed is not None:
+                raise  # nobody wants a file that lacks a frame
+            self._stats.count("failed_frames")
+            self._complain("composite", f"no composite, showing the safe picture instead: {_cause(error)}")
+            return frame.with_image(self.safe_image(frame.size))
+        self._complaints.discard("composite")
+        return composed
 
     def last_look(self, frame: Frame) -> Frame:
         """The composed frame, or the safe picture if the camera went off or panic was pressed since it was composed."""
@@ -231,19 +241,9 @@ class Renderer:
         """On the GPU where nothing but the composite needs the alpha; else that is brought here first."""
         shows_room = self._backgrounds[state.background].shows_room
         is_plain = self._auto_center is None and self._blending is None and not shows_room
-        try:
-            if is_plain and self._write == "composite" and state.view == "composite":
-                composed = self._composite_held(frame, matte, state.background)
-            else:
-                composed = self._compose_here(frame, usable_alpha(matte.full(), frame.size), state)
-        except Exception as error:
-            if self._failures_allowed is not None:
-                raise  # nobody wants a file that lacks a frame
-            self._stats.count("failed_frames")
-            self._complain("composite", f"no composite, showing the safe picture instead: {_cause(error)}")
-            return frame.with_image(self.safe_image(frame.size))
-        self._complaints.discard("composite")
-        return composed
+        if is_plain and self._write == "composite" and state.view == "composite":
+            return self._composite_held(frame, matte, state.background)
+        return self._compose_here(frame, usable_alpha(matte.full(), frame.size), state)
 
     def _composite(self, frame: Frame, alpha: Alpha, index: int) -> Frame:
         shows_room = self._backgrounds[index].shows_room

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-LOAD_LOOPBACK = "sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label=Backlot"
+LOAD_LOOPBACK = "sudo modprobe v4l2loopback video_nr=10 exclusive_caps=1 card_label=Backlot"
 MODULES = Path("/lib/modules")
 LOADED = Path("/sys/module/v4l2loopback")
 PACKAGES = {

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fakes import SIZE, ScriptedBackground, ScriptedSegmenter, left_half, make_frame
 
+from streamer.blending import Blending
 from streamer.color_matrix import BT709
 from streamer.compositing import over
 from streamer.controls import Controls
@@ -353,3 +354,29 @@ def test_over_a_background_that_changes_and_without_a_matte_nothing_is_composed_
     rendered = [failing.render(with_planes(index)) for index in range(3)]
     assert rendered[1].planes is not None
     assert rendered[2].planes is None
+
+
+def test_live_a_composite_that_fails_is_the_safe_picture_and_a_file_is_given_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(Blending):
+        def blend(self, *_: object) -> Image:
+            raise RuntimeError("out of memory")
+
+    background, stats = ScriptedBackground(), Stats()
+
+    def rendering(failures_allowed: int | None) -> Renderer:
+        blending = Broken(color_match=0.5, light_wrap=0)
+        return Renderer(
+            ScriptedSegmenter(), [background], Controls(), stats, failures_allowed=failures_allowed, blending=blending
+        )
+
+    live = rendering(None)
+    for index in range(3):
+        assert np.array_equal(live.render(make_frame(index)).image, background.safe_image(SIZE))
+    assert stats.snapshot().counters["failed_frames"] == 3
+    assert [record.message for record in caplog.records] == [
+        "no composite, showing the safe picture instead: RuntimeError: out of memory"
+    ]
+    with pytest.raises(RuntimeError, match="out of memory"):
+        rendering(30).render(make_frame(1))

@@ -10,7 +10,7 @@ import pytest
 from streamer.sinks import virtual_setup
 from streamer.sinks.virtual_setup import how_to_make_one, why_not_opened
 
-LOAD = "sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label=Backlot"
+LOAD = "sudo modprobe v4l2loopback video_nr=10 exclusive_caps=1 card_label=Backlot"
 
 
 @pytest.fixture(autouse=True)
