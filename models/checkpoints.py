@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +99,16 @@ def _config_in(path: Path, fallback: UNetConfig) -> UNetConfig:
         metadata = file.metadata() or {}
     if "config" not in metadata:
         return fallback
-    sizes = json.loads(metadata["config"])
-    tuples = {name: tuple(value) for name, value in sizes.items() if isinstance(value, list)}
-    return UNetConfig(**{**sizes, **tuples})
+    try:
+        sizes = json.loads(metadata["config"])
+        config = UNetConfig(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in sizes.items()}
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} does not say the sizes of a network of ours: {error}") from error
+    if any(type(getattr(config, field.name)) is not type(field.default) for field in fields(UNetConfig)):
+        raise CheckpointError(f"{path} does not say the sizes of a network of ours: {metadata['config'][:100]}")
+    return config
 
 
 @contextmanager
