@@ -16,6 +16,7 @@ from streamer.frames import Frame, Image, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
 from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.sinks.video_file import VideoFileSink
+from streamer.sources.video_file import VideoFileSource
 from streamer.yuv import to_planes
 
 PLAIN = Encoding()
@@ -296,6 +297,19 @@ def test_transparency_is_kept(tmp_path: Path, name: str, decoder: str | None, to
         assert difference[:, 3].max() <= min(tolerance, 2)
         assert difference[:, :3].max() <= tolerance
         assert (picture[48, 20, 3], picture[48, 140, 3]) == (0, 255)
+
+
+@pytest.mark.parametrize("name", ["out.mov", "out.webm", "out.mkv"])
+def test_transparent_video_of_a_full_range_source_keeps_its_levels(tmp_path: Path, name: str) -> None:
+    info = info_of(media.constant(tmp_path / "in.mp4"), color=ColorTags(matrix=5, full_range=True))
+    image = np.full((96, 160, 4), 255, np.uint8)
+    image[:, :80, :3] = 60
+    write(tmp_path / name, [image] * 2, info)
+    source = VideoFileSource(tmp_path / name)
+    seen = next(iter(source)).image[48]
+    source.close()
+    assert abs(seen[20].astype(int) - 60).max() <= 4
+    assert seen[140].min() >= 250
 
 
 def test_an_opaque_frame_among_transparent_ones_is_opaque(tmp_path: Path) -> None:
