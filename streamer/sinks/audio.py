@@ -193,11 +193,11 @@ class _EncodedTrack:
 
     def __init__(self, source: AudioStream, output: OutputContainer, offset_s: Fraction) -> None:
         self.codec, rate, bits_per_channel = _REENCODED_TO.get(output.format.name, _REENCODED_ELSE)
-        Codec(self.codec, "w")
+        rate = rate or _nearest_rate(Codec(self.codec, "w"), source.codec_context.sample_rate)
         channels = min(2, source.codec_context.layout.nb_channels)
         self._source = source
         self._offset_s = offset_s
-        self._target = cast(AudioStream, output.add_stream(self.codec, rate=rate or source.codec_context.sample_rate))
+        self._target = cast(AudioStream, output.add_stream(self.codec, rate=rate))
         self._target.codec_context.layout = "mono" if channels == 1 else "stereo"
         self._target.codec_context.bit_rate = bits_per_channel * channels
         _describe_as(self._target, source)
@@ -215,6 +215,11 @@ class _EncodedTrack:
     def flushed(self) -> Iterator[Packet[Stream]]:
         yield from self.carried(None)
         yield from cast("list[Packet[Stream]]", self._target.encode(None))
+
+
+def _nearest_rate(codec: Codec, wanted: int) -> int:
+    """Of the sample rates that an encoder knows, the one nearest to what the track has."""
+    return min(codec.audio_rates or [wanted], key=lambda rate: abs(rate - wanted))
 
 
 def _takes(output: OutputContainer, stream: AudioStream) -> bool:

@@ -431,6 +431,15 @@ def test_sound_that_the_container_cannot_hold_is_encoded_anew_with_a_note(tmp_pa
     assert np.argmax(np.abs(np.fft.rfft(middle))) == pytest.approx(440, abs=2)
 
 
+def test_sound_at_a_rate_that_the_encoder_does_not_know_is_written_at_the_nearest(tmp_path: Path) -> None:
+    source = media.Clip(sounds=(media.Sound("pcm_u8", 192000),), codec="mpeg4").write(tmp_path / "in.avi")
+    copied(source, tmp_path / "out.mp4", 20)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.audio[0].rate == 96000
+        samples = np.concatenate([f.to_ndarray() for f in container.decode(container.streams.audio[0])], axis=1)[0]
+    assert np.argmax(np.abs(np.fft.rfft(samples[9600 : 9600 + 48000]))) == pytest.approx(220, abs=2)
+
+
 def test_a_cut_moves_video_and_sound_alike(tmp_path: Path) -> None:
     source = media.with_sound(tmp_path / "in.mp4")
     copied(source, tmp_path / "out.mp4", 20, start_s=0.8, end_s=1.6)
