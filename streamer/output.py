@@ -79,8 +79,13 @@ class Output:
     def idle(self) -> None:
         """Call it often while no frame comes: watched sinks care for themselves, and show what holds now."""
         for sink in self._watched:
+            self._follow_state()  # before each: it may send its last picture again, and a window before it hears keys
             with self._blamed(sink):
                 sink.idle()
+        self._follow_state()
+
+    def _follow_state(self) -> None:
+        """Show what holds now, if that may be another picture than the one that is shown."""
         if not self._is_live or self._state() is self._state_shown:
             return
         self._state_shown = self._state()
