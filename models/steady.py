@@ -2,9 +2,9 @@
 
 A network that sees each frame for itself answers sensor noise with a shimmering edge. Where the picture has not
 changed, neither has the truth, so there the mean over the last frames is the better answer. Where it has changed, the
-frame's own alpha is taken as it is: nothing of an earlier frame is left behind a waving hand. So it is where the network
-has changed its mind, which is no shimmer: black hair that comes in looks still, and would be a hole while the frames
-that missed it are averaged away.
+frame's own alpha is taken as it is: nothing of an earlier frame is left behind a waving hand. So it is where the
+network has changed its mind, which is no shimmer: black hair that comes in looks still, and would be a hole while the
+frames that missed it are averaged away.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Steadier:
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
 
         Returns:
-            float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` wherever something moved, or it is another answer altogether.
+            float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` where something moved, or it is another answer altogether.
         """
         if self._strength == 0 or self._picture is None or self._picture.shape != picture.shape:
             self._picture, self._alpha = picture.astype(np.float32), alpha
