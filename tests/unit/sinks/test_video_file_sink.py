@@ -431,6 +431,33 @@ def test_sound_that_the_container_cannot_hold_is_encoded_anew_with_a_note(tmp_pa
     assert np.argmax(np.abs(np.fft.rfft(middle))) == pytest.approx(440, abs=2)
 
 
+def test_plain_sound_whose_channels_have_no_names_is_copied_into_mp4(tmp_path: Path) -> None:
+    """As in every Matroska file with PCM; MP4 wants names, and says so only when all is written."""
+    source = media.Clip(sounds=(media.Sound("pcm_s16le", 48000),)).write(tmp_path / "in.mkv")
+    sink = copied(source, tmp_path / "out.mp4", 20)
+    assert sink.notes == []
+    written, read = (media.sound_packets(path) for path in (tmp_path / "out.mp4", source))
+    assert [data for _, data in written] == [data for _, data in read]
+
+
+def test_plain_sound_that_mp4_cannot_hold_is_encoded_anew(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 160, 96, "yuv420p"
+        sound = container.add_stream("pcm_s16le", rate=48000)
+        sound.codec_context.layout = "6.1"
+        for number in range(20):
+            picture = av.VideoFrame.from_ndarray(media.numbered(number), "rgb24")
+            picture.pts = number
+            container.mux(video.encode(picture))
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 7 * 38400), np.int16), "s16", "6.1")
+        samples.sample_rate, samples.pts, samples.time_base = 48000, 0, Fraction(1, 48000)
+        for packet in (*video.encode(None), *sound.encode(samples), *sound.encode(None)):
+            container.mux(packet)
+    assert any("aac" in note for note in copied(source, tmp_path / "out.mp4", 20).notes)
+
+
 def test_sound_at_a_rate_that_the_encoder_does_not_know_is_written_at_the_nearest(tmp_path: Path) -> None:
     source = media.Clip(sounds=(media.Sound("pcm_u8", 192000),), codec="mpeg4").write(tmp_path / "in.avi")
     copied(source, tmp_path / "out.mp4", 20)
