@@ -100,10 +100,9 @@ def _config_in(path: Path, fallback: UNetConfig) -> UNetConfig:
     if "config" not in metadata:
         return fallback
     try:
-        sizes = json.loads(metadata["config"])
-        config = UNetConfig(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in sizes.items()}
-        )
+        sizes: dict[str, Any] = json.loads(metadata["config"])
+        tuples = {name: tuple(value) for name, value in sizes.items() if isinstance(value, list)}
+        config = UNetConfig(**{**sizes, **tuples})
     except (ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} does not say the sizes of a network of ours: {error}") from error
     if any(type(getattr(config, field.name)) is not type(field.default) for field in fields(UNetConfig)):

@@ -89,9 +89,12 @@ def save_mattes(mattes: dict[str, Matte], pictures: list[Path], folder: Path) ->
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in pictures:
-            height, width = cv2.imread(str(path), cv2.IMREAD_COLOR).shape[:2]
-            matte = cv2.resize(mattes[path.stem], (width, height), interpolation=cv2.INTER_LINEAR)
-            (folder / f"{path.stem}.png").write_bytes(cv2.imencode(".png", (matte * 255 + 0.5).astype(np.uint8))[1])
+            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            assert picture is not None  # it was scored
+            size = (picture.shape[1], picture.shape[0])
+            matte = cv2.resize(mattes[path.stem], size, interpolation=cv2.INTER_LINEAR)
+            packed = cv2.imencode(".png", (matte * 255 + 0.5).astype(np.uint8))[1]
+            (folder / f"{path.stem}.png").write_bytes(packed.tobytes())
     except OSError as error:
         raise DatasetError(f"the mattes cannot be saved in {folder}: {error.strerror or error}") from error
 
