@@ -46,10 +46,10 @@ def main() -> int:
     try:
         networks = [load_network(args.model, path) for path in (args.first, args.second)]
         mean = average(networks[0], networks[1], args.share)
+        save_network(mean, args.out, note=f"mean of {args.first.name} and {args.second.name}")
     except CheckpointError as error:
         print(error, file=sys.stderr)
         return 2
-    save_network(mean, args.out, note=f"mean of {args.first.name} and {args.second.name}")
     return 0
 
 

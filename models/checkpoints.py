@@ -30,13 +30,20 @@ class CheckpointError(Exception):
 
 
 def save_network(network: UNet, path: Path, *, note: str = "") -> None:
-    """Write weights and sizes as one safetensors file, under the final name only when whole."""
+    """Write weights and sizes as one safetensors file, under the final name only when whole.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
     from safetensors.torch import save_file
 
     state = {name: tensor.detach().cpu().float().contiguous() for name, tensor in network.state_dict().items()}
     part = path.with_name(path.name + ".part")
-    save_file(state, part, metadata={"config": json.dumps(asdict(network.config)), "note": note})
-    part.replace(path)
+    try:
+        save_file(state, part, metadata={"config": json.dumps(asdict(network.config)), "note": note})
+        part.replace(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be written: {error}") from error
 
 
 def load_network(model: str, weights: Path | None = None) -> UNet:

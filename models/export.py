@@ -74,7 +74,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         export_onnx(load_network(args.model, args.weights), args.out)
-    except CheckpointError as error:
+    except (CheckpointError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print(args.out)

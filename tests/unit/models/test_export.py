@@ -25,3 +25,13 @@ def test_nothing_of_the_network_lies_anywhere_but_beside_its_file(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     export_onnx(UNet(TINY).eval(), tmp_path / "tiny.onnx")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["tiny.onnx"]
+
+
+def test_a_folder_that_is_not_there_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from models import export
+
+    monkeypatch.setattr("sys.argv", ["export", "--out", str(tmp_path / "none/compact.onnx")])
+    assert export.main() == 2
+    assert "none" in capsys.readouterr().err
