@@ -74,6 +74,9 @@ def read_config(path: Path) -> TrainConfig:
         raise DatasetError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
     if config.model not in CONFIGS:
         raise DatasetError(f"{path}: model: '{config.model}' is none of {', '.join(CONFIGS)}")
+    for key in ("people", "backgrounds", "validation", "shapes"):
+        if not getattr(config, key):
+            raise DatasetError(f"{path}: {key}: at least one is needed")
     multiple_px = CONFIGS[config.model].multiple_px
     for shape in config.shapes:
         if min(shape.width, shape.height) < multiple_px or shape.width % multiple_px or shape.height % multiple_px:

@@ -260,6 +260,8 @@ def _losses(traits: VideoTraits) -> list[str]:
     bits = max((component.bits for component in picture_format.components), default=8) if picture_format else 8
     if bits > 8:
         notes.append(f"{traits.path.name} has {bits} bits a sample; the output has what 8 bits hold.")
+    if traits.is_interlaced:
+        notes.append(f"{traits.path.name} is interlaced; the output is not: it shows both fields of a picture at once.")
     if traits.color.transfer in _HDR_TRANSFERS:
         notes.append(f"{traits.path.name} is HDR; the new background is laid in without tone mapping.")
     return notes

@@ -271,6 +271,7 @@ class VideoFileSource:
             time_base=self._time_base,
             pixel_aspect=1 / aspect if self._orientation.transpose else aspect,
             color=tags,
+            is_interlaced=picture.interlaced_frame,
             clock_start_s=float(self._clock_start),
             start_s=0.0 if self._start is None else float(self._start * self._time_base),
             end_s=None if self._end is None else float(self._end * self._time_base),

@@ -131,7 +131,7 @@ def test_sizes_that_are_not_ours_are_explained(tmp_path, sizes):
 def test_weights_that_cannot_be_written_are_one_line(tmp_path, monkeypatch, capsys):
     first = tmp_path / "first.safetensors"
     save_network(UNet(TINY), first)
-    with pytest.raises(CheckpointError, match="mean.safetensors cannot be written"):
+    with pytest.raises(CheckpointError, match="cannot be written"):
         save_network(UNet(TINY), tmp_path / "none/mean.safetensors")
     monkeypatch.setattr(
         "sys.argv", ["average", str(first), str(first), "--out", str(tmp_path / "none/mean.safetensors")]

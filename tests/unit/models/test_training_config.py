@@ -28,6 +28,13 @@ def test_a_size_that_the_network_does_not_take_is_named(tmp_path: Path, width: i
         read_config(tmp_path / "config.yaml")
 
 
+@pytest.mark.parametrize("key", ["people", "backgrounds", "validation", "shapes"])
+def test_what_is_empty_is_named(tmp_path: Path, key: str) -> None:
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG | {key: []}))
+    with pytest.raises(DatasetError, match=f"{key}: at least one is needed"):
+        read_config(tmp_path / "config.yaml")
+
+
 def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(DatasetError, match="cannot be read"):

@@ -348,6 +348,18 @@ def test_the_last_frame_is_shown_as_long_as_the_others(tmp_path: Path) -> None:
         assert stream.duration * stream.time_base == Fraction(1, 25)
 
 
+@pytest.mark.parametrize("is_interlaced", [True, False])
+def test_fields_that_are_lost_are_told(tmp_path: Path, is_interlaced: bool) -> None:
+    options = {"preset": "ultrafast", "x264-params": "interlaced=1"} if is_interlaced else {"preset": "ultrafast"}
+    source = VideoFileSource(media.constant(tmp_path / "in.mp4", options=options))
+    sink = VideoFileSink(tmp_path / "out.mp4", source.info)
+    for picture in source:
+        sink.write(picture)
+    sink.close()
+    source.close()
+    assert any("interlaced" in note for note in sink.notes) == is_interlaced
+
+
 def test_an_odd_size_is_filled_up_with_a_note(tmp_path: Path) -> None:
     info = SourceInfo("odd", Size(641, 359), Fraction(25), is_live=False)
     image = media.numbered(3, (641, 359))
