@@ -28,7 +28,8 @@ from streamer.sources.orientation import Orientation
 from streamer.sources.truncation import is_cut_short
 
 _READ_ERRORS_IN_A_ROW = 20
-_SEEK_MARGIN_S = 1
+_SEEK_MARGINS_S = (1, 10, 60)
+"""How long before the start to begin: a key frame may be shown later than frames that follow it in the file."""
 _CLOSE_WAIT_S = 2.0
 _BROADCAST_FORMATS = {"mpegts", "mpeg"}
 
@@ -137,10 +138,8 @@ class VideoFileSource:
 
     def _decode(self, *, seek: bool) -> Generator[tuple[int, VideoFrame], None, None]:
         """Good pictures within start and end, with strictly growing ticks."""
-        if seek:
-            self._seek()
         last: int | None = None
-        for picture in self._decoded():
+        for picture in self._decoded_around_start() if seek else self._decoded():
             ticks = self._tick_of(picture, last)
             if self._start is not None and ticks < self._start:
                 continue
@@ -153,14 +152,26 @@ class VideoFileSource:
             yield ticks, picture
         self._count_missing()
 
-    def _seek(self) -> None:
+    def _decoded_around_start(self) -> Iterator[VideoFrame]:
+        """Pictures from one on that is shown no later than the start.
+
+        Files without an index, as broadcast recordings are, may be entered behind the key frame that is needed.
+        """
         assert self._start is not None
-        try:
-            # One second early: a key frame may be shown later than frames that follow it in the file.
-            target = self._start - self._ticks(Fraction(_SEEK_MARGIN_S))
-            self._container.seek(target, stream=self._stream)
-        except FFmpegError:
-            self._container.seek(0)
+        for margin_s in _SEEK_MARGINS_S:
+            try:
+                self._container.seek(self._start - self._ticks(Fraction(margin_s)), stream=self._stream)
+            except FFmpegError:
+                break
+            pictures = self._decoded()
+            first = next(pictures, None)
+            if first is not None and self._tick_of(first, None) <= self._start:
+                yield first
+                yield from pictures
+                return
+            self._bad = self._packets_read = self._packets_decodable = self._frames_decoded = 0
+        self._container.seek(0)
+        yield from self._decoded()
 
     def _decoded(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
