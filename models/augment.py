@@ -1,8 +1,9 @@
 """Training pictures made on the fly: people cut out and put where a webcam would see them, and then a bad camera.
 
 Data is scarce and shows the wrong scenes (streets, studios), so the scene is the augmentation: head to waist, cut by
-the lower edge, off-centre, too close; over rooms at another blur and exposure; curtains, boards, chairs and coats
-behind, desks in front, two people, nobody; then dim light, white balance, noise, blur and JPEG.
+the lower edge, off-centre, too close; over rooms at another blur and exposure; plain walls with a shadow on them,
+curtains, boards, chairs and coats behind, desks in front, two people, nobody; then dim light, white balance, noise,
+blur and JPEG.
 """
 
 from __future__ import annotations
@@ -15,7 +16,18 @@ import cv2
 import numpy as np
 
 from models.datasets import CutOut, Pair, Picture
-from models.scenery import background, chair, clutter, curtain, desk, hang_clothes, jitter_color, things_at_outline
+from models.scenery import (
+    background,
+    cast_shadow,
+    chair,
+    clutter,
+    curtain,
+    desk,
+    hang_clothes,
+    jitter_color,
+    plain_wall,
+    things_at_outline,
+)
 
 T = TypeVar("T")
 
@@ -86,6 +98,8 @@ class Composer:
     def _composite(self, rng: np.random.Generator, width: int, height: int, *, empty: bool) -> Sample:
         image = background(rng, _pick(rng, self._backgrounds), width, height)
         alpha = np.zeros((height, width), np.uint8)
+        if rng.random() < (0.1 if empty else 0.2):
+            image = plain_wall(rng, image)
         if rng.random() < (0.3 if empty else 0.1):
             image = curtain(rng, image)
         if rng.random() < 0.45:
@@ -98,6 +112,8 @@ class Composer:
         for _ in range(people):
             group = self._people[rng.choice(len(self._people), p=self._people_odds)]
             person, matte = place(rng, _pick(rng, group.cut_outs), width, height)
+            if rng.random() < 0.35:
+                cast_shadow(rng, image, matte)
             if rng.random() < 0.3:
                 things_at_outline(rng, image, matte, _pick(rng, self._backgrounds))
             person = relight(rng, person, matte, image)
@@ -118,7 +134,13 @@ def place(rng: np.random.Generator, person: CutOut, width: int, height: int) -> 
     body_h, body_w = person.mask.shape
     is_tall = body_h > 1.9 * body_w
     framing = rng.random()
-    if is_tall and framing < 0.8:  # head to waist or closer, the rest below the lower edge
+    if is_tall and rng.random() < 0.08:
+        person = under_camera(rng, person)
+        body_h, body_w = person.mask.shape
+        scale = width * rng.uniform(0.15, 0.6) / body_w
+        head_y = max(height * rng.uniform(0.2, 0.95), height - body_h * scale)
+        is_tall = False
+    elif is_tall and framing < 0.8:  # head to waist or closer, the rest below the lower edge
         visible = body_h * rng.uniform(0.18, 0.55)
         head_y = height * rng.uniform(-0.08, 0.38)
         scale = (height - head_y) / visible
@@ -177,6 +199,18 @@ def seen_from_above(rng: np.random.Generator, person: CutOut) -> CutOut:
     image = cv2.warpPerspective(person.image, matrix, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
     mask = cv2.warpPerspective(person.mask, matrix, size).astype(np.uint8)
     return replace(person, image=image, mask=mask)
+
+
+def under_camera(rng: np.random.Generator, person: CutOut) -> CutOut:
+    """Somebody who walks in right under a high camera: hair and shoulders from above, cut by the lower edge."""
+    height = person.mask.shape[0]
+    person = turned_away(rng, person)
+    upper = round(height * rng.uniform(0.25, 0.45))
+    size = (person.mask.shape[1], max(2, round(upper * rng.uniform(0.35, 0.8))))
+    image, mask = (
+        cv2.resize(plane[:upper], size, interpolation=cv2.INTER_AREA) for plane in (person.image, person.mask)
+    )
+    return replace(person, image=image.astype(np.uint8), mask=mask.astype(np.uint8), cut_bottom=True)
 
 
 def turned_away(rng: np.random.Generator, person: CutOut) -> CutOut:

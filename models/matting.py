@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.contrast import stretch_contrast
 from models.datasets import Picture
 from models.framing import framing
 from models.unet import UNet
@@ -15,7 +16,10 @@ Matte = NDArray[np.floating]
 
 
 def matte_picture(network: UNet, image: Picture) -> Matte:
-    """Alpha float32 ``(h, w)`` of an RGB picture, straight from the network: resized linearly, without refinement."""
+    """Alpha float32 ``(h, w)`` of an RGB picture, what is nearly certain made certain.
+
+    It is the network's own, resized linearly, without refined edges.
+    """
     height, width = image.shape[:2]
     (content_w, content_h), (padded_w, padded_h) = framing(width, height, network.config)
     small = cv2.resize(image, (content_w, content_h), interpolation=cv2.INTER_AREA)
@@ -24,4 +28,4 @@ def matte_picture(network: UNet, image: Picture) -> Matte:
     x = torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
         alpha = network.alpha(x)[0, 0, :content_h, :content_w].float().cpu().numpy()
-    return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    return cv2.resize(stretch_contrast(alpha), (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)

@@ -136,9 +136,7 @@ def main() -> int:
     parser.add_argument("--occupied", action="store_true")
     parser.add_argument("--masks", type=Path, help="hand-made masks of the pictures, to be checked")
     parser.add_argument("--only", type=Path, help="a list of names: these were looked at, and are all used")
-    parser.add_argument(
-        "--aspect", type=float, default=1.0, help="width by height that --only pictures are stretched to"
-    )
+    parser.add_argument("--aspect", type=float, default=1.0, help="width by height of the --only pictures")
     args = parser.parse_args()
     if args.out is None and not args.occupied:
         parser.error("OUT is missing: where do image/, mask/ and ignore/ go?")

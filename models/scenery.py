@@ -30,6 +30,34 @@ def background(rng: np.random.Generator, picture: Picture, width: int, height: i
     return jitter_color(rng, image, strength=0.6)
 
 
+def plain_wall(rng: np.random.Generator, image: Picture) -> Picture:
+    """A wall of one colour instead of the room, lit unevenly; now and then two walls that meet in a corner."""
+    height, width = image.shape[:2]
+    color = rng.uniform(0, 255, 3) if rng.random() < 0.5 else rng.uniform(60, 250) + rng.normal(0, 8, 3)
+    wall = np.empty((height, width, 3), np.float32)
+    wall[:] = color
+    if rng.random() < 0.3:
+        x = width * rng.uniform(0.1, 0.9)
+        beyond = np.array([[x, 0], [width, 0], [width, height], [x + rng.normal(0, 0.05 * width), height]], np.int32)
+        cv2.fillPoly(wall, [beyond], [float(value) * rng.uniform(0.6, 1.2) for value in color], lineType=cv2.LINE_AA)
+    light = cv2.resize(
+        rng.uniform(0.6, 1.15, (2, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    if rng.random() < 0.5:  # plaster
+        light *= cv2.resize(rng.normal(1, rng.uniform(0.01, 0.06), (height // 2, width // 2)), (width, height))
+    return (wall * light[..., None]).clip(0, 255).astype(np.uint8)
+
+
+def cast_shadow(rng: np.random.Generator, image: Picture, matte: Picture) -> None:
+    """Darken the room beside a person, as on a wall close behind them."""
+    height, width = matte.shape
+    shift = np.array([[1, 0, rng.normal(0, 0.05 * height)], [0, 1, rng.uniform(-0.02, 0.06) * height]])
+    cast = cv2.warpAffine(matte, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    cast = cv2.GaussianBlur(cast, (0, 0), height * rng.uniform(0.008, 0.06)).astype(np.float32)
+    shade = 1 - cast * (rng.uniform(0.1, 0.65) / 255)
+    image[:] = (image * shade[..., None]).astype(np.uint8)
+
+
 def curtain(rng: np.random.Generator, image: Picture) -> Picture:
     """Hang a curtain over all or a part of the room: one colour or the room's own, in folds that shine."""
     height, width = image.shape[:2]

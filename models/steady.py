@@ -56,7 +56,7 @@ class Steadier:
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
 
         Returns:
-            float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` where something moved, or it is another answer altogether.
+            float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` where something moved or it is another answer altogether.
         """
         if self._strength == 0 or self._picture is None or self._picture.shape != picture.shape:
             self._picture, self._alpha = picture.astype(np.float32), alpha

@@ -222,7 +222,7 @@ class StreamConfig(BaseModel):
     clean_plate: Annotated[str, Field(min_length=1)] = "off"
     """What is known of the room without a person, so that its furniture is not taken for one: off, a picture of it,
     snap (the first second shows it empty) or learn (from what shows beside the person). The camera must stand still."""
-    steadiness: Annotated[float, Field(ge=0, le=0.95)] = 0.9
+    steadiness: Annotated[float, Field(ge=0, le=0.98)] = 0.95
     """How much the matte is averaged with earlier ones where the picture stands still; 0 takes each frame for itself.
     What moves is never averaged."""
     people: Literal["all", "largest", "center"] = "all"

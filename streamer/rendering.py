@@ -23,13 +23,12 @@ from streamer.frames import Alpha, Area, Frame, Image, Size
 from streamer.interfaces import Background, HeldMatte, Segmenter
 from streamer.plausibility import PlausibilityGate
 from streamer.stats import Stats
+from streamer.usable import check_held, usable_alpha, usable_background
 from streamer.yuv import PlatePlanes
 
 Write: TypeAlias = Literal["composite", "alpha", "foreground"]
 """What is written: the person over the background, the matte alone, or the person with straight alpha."""
 
-RANGE_SLACK = 0.5
-"""A little outside [0, 1] is overshoot and clipped; more than this is not an alpha at all (0..255, logits)."""
 LAST_RESORT_GREY = 40
 """Grey level shown in a panic, and when even the background's safe picture cannot be had."""
 
@@ -166,7 +165,7 @@ class Renderer:
             return np.full((size.height, size.width, 3), LAST_RESORT_GREY, np.uint8)
         background = self._backgrounds[state.background]
         try:
-            return _checked(background.safe_image(size), size)
+            return usable_background(background.safe_image(size), size)
         except Exception as error:
             self._complain("safe picture", f"the background's safe picture failed, showing grey: {_cause(error)}")
             return np.full((size.height, size.width, 3), LAST_RESORT_GREY, np.uint8)
@@ -186,9 +185,9 @@ class Renderer:
             with self._stats.time("segment"):
                 alpha = self._hold(frame)
             if isinstance(alpha, HeldMatte):
-                _check_held(alpha, frame.size)
+                check_held(alpha, frame.size)
             else:
-                alpha = _usable(alpha, frame.size)
+                alpha = usable_alpha(alpha, frame.size)
         except Exception as error:  # whatever it was: without an alpha nothing of the frame is shown
             self._note_failure(error)
             return None
@@ -237,7 +236,7 @@ class Renderer:
             if is_plain and self._write == "composite" and state.view == "composite":
                 composed = self._composite_held(frame, matte, state.background)
             else:
-                composed = self._compose_here(frame, _usable(matte.full(), frame.size), state)
+                composed = self._compose_here(frame, usable_alpha(matte.full(), frame.size), state)
         except Exception as error:
             if self._failures_allowed is not None:
                 raise  # nobody wants a file that lacks a frame
@@ -276,14 +275,14 @@ class Renderer:
         self._is_transparent = background is None
         with self._stats.time("composite"):
             if background is None:
-                return frame.with_image(_cut_out(frame.image, _usable(matte.full(), frame.size)))
+                return frame.with_image(_cut_out(frame.image, usable_alpha(matte.full(), frame.size)))
             return frame.with_image(*matte.over(background))
 
     def _background_image(self, frame: Frame, alpha: Alpha, index: int) -> Image | None:
         try:
             image = self._backgrounds[index].image_for(frame, alpha)
             if image is not None:
-                self._last_backgrounds[index] = _checked(image, frame.size)
+                self._last_backgrounds[index] = usable_background(image, frame.size)
         except Exception as error:
             if isinstance(error, GenerationError) and self._failures_allowed is not None:
                 raise  # a file without the background that was asked for is not what anybody wants
@@ -305,37 +304,6 @@ class Renderer:
         if subject not in self._complaints:
             self._complaints.add(subject)
             logger.warning(message)
-
-
-def _check_held(matte: HeldMatte, size: Size) -> None:
-    """``SegmentationError`` when it is not of a frame of that size, or its small alpha is not in [0, 1]."""
-    if matte.size != size:
-        raise SegmentationError(f"a matte of a frame of {matte.size} for one of {size}")
-    if matte.small.ndim != 2 or _usable(matte.small, Size(*matte.small.shape[::-1])) is not matte.small:
-        raise SegmentationError("the alpha that the GPU draws by is not from 0 to 1")
-
-
-def _usable(alpha: Alpha, size: Size) -> Alpha:
-    """The alpha, clipped to [0, 1]; ``SegmentationError`` when it is not an alpha of a picture of that size."""
-    if not isinstance(alpha, np.ndarray) or alpha.dtype != np.float32:
-        kind = getattr(alpha, "dtype", type(alpha).__name__)
-        raise SegmentationError(f"the segmenter returned {kind} where float32 was due")
-    if alpha.shape != (size.height, size.width):
-        raise SegmentationError(f"the segmenter returned an alpha of shape {alpha.shape} for a frame of {size}")
-    with np.errstate(invalid="ignore"):
-        lowest, highest = float(alpha.min()), float(alpha.max())  # NaN comes through both
-    if not (np.isfinite(lowest) and np.isfinite(highest)):
-        raise SegmentationError("the segmenter returned NaN or infinite alphas")
-    if lowest < -RANGE_SLACK or highest > 1 + RANGE_SLACK:
-        raise SegmentationError(f"the segmenter returned alphas from {lowest:g} to {highest:g}, not 0 to 1")
-    return alpha if lowest >= 0 and highest <= 1 else np.clip(alpha, 0, 1)
-
-
-def _checked(image: Image, size: Size) -> Image:
-    """The background picture, if it is one of that size; ``ValueError`` else."""
-    if image.dtype != np.uint8 or image.shape != (size.height, size.width, 3):
-        raise ValueError(f"a background of {image.dtype} {image.shape} for a frame of {size}")
-    return image
 
 
 def _cut_out(image: Image, alpha: Alpha) -> Image:

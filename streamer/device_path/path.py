@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.contrast import stretch_contrast
 from streamer.device_path.captured import Captured
 from streamer.device_path.edges import refined, replaced_background
 from streamer.device_path.pictures import Layout, from_image, shrink
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Frame, Image, Planes, Size
 from streamer.segmentation.predictor import NetworkSegmenter
-from streamer.segmentation.refine import CERTAIN_BEFORE, stretch_contrast
+from streamer.segmentation.refine import CERTAIN_BEFORE
 from streamer.segmentation.runtimes import TorchRuntime
 
 if TYPE_CHECKING:

@@ -33,6 +33,9 @@ MEMORY = 0.05
 """Weight of a new frame in what is known already: the room's light changes slowly."""
 WEIGHTS = np.maximum(MEMORY, 1 / (np.arange(256, dtype=np.float32) + 1))
 """Weight of a new frame by how many have shown that pixel of the room."""
+SURE_PERSON = (0.92, 0.97)
+"""Alpha from which, and from which entirely, a room that was only learnt does not count: a white shirt before a white
+wall would be eaten."""
 SAMPLE_PX = 3
 """The light is judged on every third pixel of every third row."""
 SAME, OTHER = 7.0, 14.0
@@ -101,6 +104,9 @@ class CleanPlate:
         # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
         room = cv2.dilate(np.clip(room, 0, 1, out=room), window)
         room[is_other] = 0
+        if self._learns:
+            unsure, sure_person = SURE_PERSON
+            room *= np.clip((np.float32(sure_person) - alpha) / np.float32(sure_person - unsure), 0, 1)
         return alpha - room * alpha
 
     def _start(self, size: Size) -> None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.contrast import stretch_contrast
 from models.framing import Framing
 from models.steady import Steadier
 from streamer.errors import SegmentationError
@@ -141,7 +142,7 @@ class NetworkSegmenter:
         return self._fitted(self._picture)
 
     def settle(self, shrunk: Image, small: Alpha) -> Alpha:
-        """What becomes of the network's alpha before its edges are refined: known room, memory and rules heeded.
+        """What becomes of the network's alpha before its edges are refined: room, certainty, memory and rules heeded.
 
         Args:
             shrunk: the picture as the network saw it, RGB uint8 ``(h', w', 3)``.
@@ -157,7 +158,7 @@ class NetworkSegmenter:
         small = small[: shrunk.shape[0], : shrunk.shape[1]]
         if self._clean_plate is not None:
             small = self._clean_plate.clean(shrunk, small)
-        return self._sorter.sort(self._steadier.steady(shrunk, small))
+        return self._sorter.sort(self._steadier.steady(shrunk, stretch_contrast(small)))
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""

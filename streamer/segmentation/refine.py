@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.contrast import stretch_contrast
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import shrink
 
@@ -22,8 +23,8 @@ SMOOTHING_PX = 1
 """Half-width of the window over which neighbouring fits are averaged."""
 EPSILON = 1e-3
 """Brightness variance, of 0..1, below which a window counts as flat and the alpha is left as it is."""
-CERTAIN_BEFORE = 0.2
-"""How far from 0 and 1 the network's alpha already counts as certain."""
+CERTAIN_BEFORE = 0.14
+"""How far from 0 and 1 the settled alpha already counts as certain; the network's own was stretched once before."""
 CERTAIN_AFTER = 0.3
 """The same for the fitted alpha: takes away the grey veil that a fit across textures leaves."""
 
@@ -100,14 +101,6 @@ def _spans(edges: slice, small: int, grid: int, full: int) -> tuple[slice, slice
     margin = -(-(RADIUS_PX + SMOOTHING_PX) // cells) + 1
     start, stop = max(0, edges.start - margin) * cells, min(small, edges.stop + margin) * cells
     return slice(start * (full // grid), stop * (full // grid)), slice(start, stop)
-
-
-def stretch_contrast(alpha: Alpha, certain: float) -> Alpha:
-    """Map ``certain`` to 0 and ``1 - certain`` to 1, a straight line in between, clipped outside."""
-    scale = np.float32(1 / (1 - 2 * certain))
-    stretched = alpha * scale
-    stretched -= np.float32(certain) * scale
-    return np.clip(stretched, 0, 1, out=stretched)
 
 
 def _fit_lines(guide: NDArray[np.float32], alpha: Alpha) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -8,11 +8,12 @@ import pytest
 import torch
 from device_frames import compute_whole_pictures, farthest, frame_of, matte, textured
 
+from models.contrast import stretch_contrast
 from streamer.compositing import replace_background
 from streamer.device_path.edges import refined, replaced_background
 from streamer.device_path.pictures import from_image
 from streamer.frames import Alpha, Image, Size
-from streamer.segmentation.refine import CERTAIN_BEFORE, Refiner, stretch_contrast
+from streamer.segmentation.refine import CERTAIN_BEFORE, Refiner
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

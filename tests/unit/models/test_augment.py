@@ -1,9 +1,19 @@
 import numpy as np
 import pytest
 
-from models.augment import Composer, CutOutSet, PairSet, crop_whole, degrade, place, seen_from_above, turned_away
+from models.augment import (
+    Composer,
+    CutOutSet,
+    PairSet,
+    crop_whole,
+    degrade,
+    place,
+    seen_from_above,
+    turned_away,
+    under_camera,
+)
 from models.datasets import CutOut, Pair, cut_out
-from models.scenery import hang_clothes
+from models.scenery import cast_shadow, hang_clothes, plain_wall
 
 RED, GREEN = (200, 30, 30), (30, 160, 40)
 
@@ -126,3 +136,34 @@ def test_figure_seen_from_above_is_shorter_and_no_wider_at_its_feet():
     assert above.mask.shape[0] < figure.mask.shape[0]
     assert above.image.shape[:2] == above.mask.shape
     assert widths[-12] < widths[12]
+
+
+def test_a_plain_wall_is_calmer_than_any_room():
+    rng = np.random.default_rng(2)
+    room = rng.integers(0, 256, (60, 100, 3)).astype(np.uint8)
+    for _ in range(20):
+        wall = plain_wall(rng, room)
+        assert wall.shape == room.shape
+        assert np.abs(np.diff(wall[..., 1].astype(int), axis=1)).mean() < 15
+
+
+def test_a_shadow_falls_near_the_person_only_and_darkens():
+    matte = np.zeros((90, 160), np.uint8)
+    matte[30:, 60:100] = 255
+    for seed in range(10):
+        image = np.full((90, 160, 3), 200, np.uint8)
+        cast_shadow(np.random.default_rng(seed), image, matte)
+        assert image.max() == 200
+        assert np.all(image[:, :10] == 200)
+        assert image[60:, 70:90].mean() < 190
+
+
+def test_somebody_under_the_camera_is_hair_and_shoulders_shortened():
+    figure = np.full((200, 60, 3), 120, np.uint8)
+    person = CutOut(figure, np.full((200, 60), 255, np.uint8), cut_sides=False, cut_bottom=False)
+    for seed in range(10):
+        seen = under_camera(np.random.default_rng(seed), person)
+        assert seen.cut_bottom
+        assert seen.mask.shape[1] == 60
+        assert seen.image.shape[:2] == seen.mask.shape
+        assert seen.mask.shape[0] < 0.4 * 200

@@ -45,8 +45,9 @@ def test_a_moving_person_leaves_nothing_behind(sigma: float) -> None:
         assert np.abs(steadied - alpha).max() < 0.02
 
 
-def test_a_person_who_creeps_leaves_a_trail_of_no_more_than_a_pixel() -> None:
-    steadier = Steadier(0.8)
+@pytest.mark.parametrize("strength", [0.8, 0.95])
+def test_a_person_who_creeps_leaves_a_trail_of_no_more_than_a_pixel(strength: float) -> None:
+    steadier = Steadier(strength)
     for step in range(60):
         picture, alpha = scene(20 + 0.1 * step)
         steadied = steadier.steady(noisy(picture, 3.0, step), alpha)

@@ -79,6 +79,16 @@ def test_the_room_is_learnt_beside_a_person_who_moves_and_only_there() -> None:
     assert np.array_equal(plate.clean(picture, alpha), alpha)
 
 
+def test_a_shirt_of_the_learnt_walls_colour_is_kept_where_the_network_is_sure_of_it() -> None:
+    plate = CleanPlate("learn")
+    for moment in range(LEARNT_AFTER + 5):
+        picture, _, truth = scene(10, seed=moment)
+        plate.clean(picture, truth)
+    picture, _, truth = scene(10, seed=99)
+    truth[COAT] = 1
+    assert np.array_equal(plate.clean(picture, truth), truth)
+
+
 def test_what_was_learnt_is_known_at_another_size_too_and_forgotten_in_a_new_scene() -> None:
     plate = CleanPlate("learn")
     for moment in range(LEARNT_AFTER + 5):

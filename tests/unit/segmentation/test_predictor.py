@@ -33,17 +33,18 @@ class RedIsPerson(Runtime):
 
 
 class Blinking(Runtime):
-    """A runtime whose alpha is 1 and 0 in turns."""
+    """A runtime whose alpha is 1 and another one, 0 if not said otherwise, in turns."""
 
     name = "CPU (blinking)"
 
-    def __init__(self, *, has_memory: bool = True) -> None:
+    def __init__(self, *, other: float = 0, has_memory: bool = True) -> None:
         self.calls = 0
         self.has_memory = has_memory
+        self._other = other
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
         self.calls += 1
-        return np.full(batch.shape[2:], self.calls % 2, np.float32)
+        return np.full(batch.shape[2:], 1 if self.calls % 2 else self._other, np.float32)
 
 
 class Broken(Runtime):
@@ -147,16 +148,15 @@ def test_description_says_what_runs() -> None:
 
 
 def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not() -> None:
-    runtime = Blinking()
-    segmenter = NetworkSegmenter("compact", FITTING, runtime, steadiness=0.8)
+    segmenter = NetworkSegmenter("compact", FITTING, Blinking(other=0.7), steadiness=0.8)
     image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
     assert segmenter.segment(image).mean() == 1
     assert segmenter.segment(image).mean() == 1, "0.8 of certain, and then the contrast curve"
     assert segmenter.segment(255 - image).mean() == 1
-    assert segmenter.segment(image).mean() == 0
+    assert 0.7 < segmenter.segment(image).mean() < 0.95
     segmenter.reset()
     assert segmenter.segment(image).mean() == 1
-    assert segmenter.segment(image[:, ::-1].copy()).mean() == 0
+    assert 0.7 < segmenter.segment(image[:, ::-1].copy()).mean() < 0.95
 
 
 def test_a_picture_that_came_twice_is_matted_once_unless_the_network_remembers() -> None:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.contrast import stretch_contrast
 from streamer.frames import Alpha, Image
 from streamer.segmentation import refine
-from streamer.segmentation.refine import Refiner, stretch_contrast
+from streamer.segmentation.refine import Refiner
 
 WIDTH, HEIGHT, FACTOR = 320, 192, 4
 
@@ -98,8 +99,3 @@ def test_only_the_surroundings_of_the_edge_are_computed_and_the_result_is_that_o
     part = Refiner().refine(textured, small_and_blurred(truth))
     monkeypatch.setattr(refine, "_spans", lambda edges, small, grid, full: (slice(0, full), slice(0, grid)))
     assert np.abs(part - Refiner().refine(textured, small_and_blurred(truth))).max() < 1e-4
-
-
-def test_contrast_is_stretched_about_the_middle() -> None:
-    alpha = np.array([[0.0, 0.3, 0.5, 0.6, 0.7, 1.0]], np.float32)
-    assert np.allclose(stretch_contrast(alpha, 0.3), [[0, 0, 0.5, 0.75, 1, 1]], atol=1e-6)
