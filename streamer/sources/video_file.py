@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -79,8 +80,8 @@ class VideoFileSource:
             self._time_base = self._stream.time_base or Fraction(1, 90000)
             self._fps = self._stream.average_rate or self._stream.guessed_rate or Fraction(30)
             clock_start = self._clock_start = _clock_start(self._container)
-            self._start = self._ticks(clock_start + Fraction(start_s)) if start_s > 0 or clock_start > 0 else None
-            self._end = None if end_s is None else self._ticks(clock_start + Fraction(end_s))
+            self._start = self._tick_from(clock_start + Fraction(start_s)) if start_s > 0 or clock_start > 0 else None
+            self._end = None if end_s is None else self._tick_from(clock_start + Fraction(end_s))
             self._reformatter = VideoReformatter()
             self._pictures = self._decode(seek=start_s > 0)
             with yielding_threads():
@@ -135,6 +136,10 @@ class VideoFileSource:
 
     def _ticks(self, time_s: Fraction) -> int:
         return round(time_s / self._time_base)
+
+    def _tick_from(self, time_s: Fraction) -> int:
+        """The first tick that is not before that time, which is taken for as exact as a microsecond."""
+        return math.ceil((time_s - Fraction(1, av.time_base)) / self._time_base)
 
     def _decode(self, *, seek: bool) -> Generator[tuple[int, VideoFrame], None, None]:
         """Good pictures within start and end, with strictly growing ticks."""
