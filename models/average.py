@@ -43,13 +43,15 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=0.5, help="of the second, 0 to 1")
     parser.add_argument("--model", default="compact", help="compact, accurate or classic")
     args = parser.parse_args()
+    if not 0 <= args.share <= 1:
+        parser.error(f"--share must be from 0 to 1, not {args.share:g}")
     try:
         networks = [load_network(args.model, path) for path in (args.first, args.second)]
         mean = average(networks[0], networks[1], args.share)
+        save_network(mean, args.out, note=f"mean of {args.first.name} and {args.second.name}")
     except CheckpointError as error:
         print(error, file=sys.stderr)
         return 2
-    save_network(mean, args.out, note=f"mean of {args.first.name} and {args.second.name}")
     return 0
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +30,20 @@ class CheckpointError(Exception):
 
 
 def save_network(network: UNet, path: Path, *, note: str = "") -> None:
-    """Write weights and sizes as one safetensors file, under the final name only when whole."""
+    """Write weights and sizes as one safetensors file, under the final name only when whole.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
     from safetensors.torch import save_file
 
     state = {name: tensor.detach().cpu().float().contiguous() for name, tensor in network.state_dict().items()}
     part = path.with_name(path.name + ".part")
-    save_file(state, part, metadata={"config": json.dumps(asdict(network.config)), "note": note})
-    part.replace(path)
+    try:
+        save_file(state, part, metadata={"config": json.dumps(asdict(network.config)), "note": note})
+        part.replace(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be written: {error}") from error
 
 
 def load_network(model: str, weights: Path | None = None) -> UNet:
@@ -99,9 +106,15 @@ def _config_in(path: Path, fallback: UNetConfig) -> UNetConfig:
         metadata = file.metadata() or {}
     if "config" not in metadata:
         return fallback
-    sizes = json.loads(metadata["config"])
-    tuples = {name: tuple(value) for name, value in sizes.items() if isinstance(value, list)}
-    return UNetConfig(**{**sizes, **tuples})
+    try:
+        sizes: dict[str, Any] = json.loads(metadata["config"])
+        tuples = {name: tuple(value) for name, value in sizes.items() if isinstance(value, list)}
+        config = UNetConfig(**{**sizes, **tuples})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} does not say the sizes of a network of ours: {error}") from error
+    if any(type(getattr(config, field.name)) is not type(field.default) for field in fields(UNetConfig)):
+        raise CheckpointError(f"{path} does not say the sizes of a network of ours: {metadata['config'][:100]}")
+    return config
 
 
 @contextmanager

@@ -84,11 +84,19 @@ def peer_mattes(pictures: list[Path], interpreter: Path) -> dict[str, tuple[dict
         }
 
 
-def save_mattes(mattes: dict[str, Matte], folder: Path) -> None:
-    """8-bit alpha PNGs named as the pictures."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, matte in mattes.items():
-        cv2.imwrite(str(folder / f"{name}.png"), (matte * 255 + 0.5).astype(np.uint8))
+def save_mattes(mattes: dict[str, Matte], pictures: list[Path], folder: Path) -> None:
+    """8-bit alpha PNGs named as the pictures, and of their size, though scored at that at which training reads them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in pictures:
+            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            assert picture is not None  # it was scored
+            size = (picture.shape[1], picture.shape[0])
+            matte = cv2.resize(mattes[path.stem], size, interpolation=cv2.INTER_LINEAR)
+            packed = cv2.imencode(".png", (matte * 255 + 0.5).astype(np.uint8))[1]
+            (folder / f"{path.stem}.png").write_bytes(packed.tobytes())
+    except OSError as error:
+        raise DatasetError(f"the mattes cannot be saved in {folder}: {error.strerror or error}") from error
 
 
 def score_configuration(args: argparse.Namespace) -> None:
@@ -125,7 +133,7 @@ def score_pictures(args: argparse.Namespace) -> None:
     if args.against:
         results |= peer_mattes(pictures, args.peer_python)
     if args.save:
-        save_mattes(results[args.model][0], args.save)
+        save_mattes(results[args.model][0], pictures, args.save)
     print(f"{len(pictures)} pictures, {torch.get_num_threads()} threads")
     for name, (mattes, latency_ms) in results.items():
         row = mean_scores(mattes, args.masks) if args.masks else {}
@@ -153,6 +161,8 @@ def main() -> int:
     asked = [args.config, args.images, args.video]
     if asked.count(None) != 2 or (args.config is not None and args.data is None):
         parser.error("name a configuration with --data, or --images, or --video")
+    if not 0 <= args.steadiness < 1:
+        parser.error(f"--steadiness must be from 0 to below 1, not {args.steadiness:g}")
     score = score_configuration if args.config else score_pictures if args.images else score_clip
     try:
         score(args)

@@ -45,7 +45,7 @@ def export_onnx(network: UNet, path: Path) -> None:
         2: step * torch.export.Dim("rows", min=1, max=256),
         3: step * torch.export.Dim("columns", min=1, max=256),
     }
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
         draft = Path(folder) / "network.onnx"
         program = torch.onnx.export(
             AlphaOnly(network).eval(), (torch.rand(1, 3, side, 2 * side),), dynamo=True, verbose=False,
@@ -74,7 +74,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         export_onnx(load_network(args.model, args.weights), args.out)
-    except CheckpointError as error:
+    except (CheckpointError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print(args.out)

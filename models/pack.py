@@ -42,7 +42,8 @@ def pack(config: TrainConfig, config_path: Path, data: Path, out: Path, *, side_
 
 
 def _copy(source: Path, target: Path, *, side_px: int, quality: int) -> int:
-    image = cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
+    # As training reads them: a JPEG turned upright, 16 bits as 8, without transparency.
+    image = cv2.imread(str(source), cv2.IMREAD_COLOR if target.suffix == ".jpg" else cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise DatasetError(f"{source} cannot be read as a picture")
     scale = side_px / max(image.shape[:2])

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from models.datasets import Picture, pictures_in, read_grey, read_rgb
+from models.datasets import DatasetError, Picture, pictures_in, read_grey, read_rgb
+from models.training_config import read_names
 
 MOST_DISPUTED = 0.08
 """A picture is left out if more than this share of it (and a third of the person) is disputed."""
@@ -125,7 +127,7 @@ def occupied(images: Path, mattes: Path) -> list[str]:
     return found
 
 
-def main() -> None:
+def main() -> int:
     """The command line above."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("images", type=Path)
@@ -136,22 +138,31 @@ def main() -> None:
     parser.add_argument("--only", type=Path, help="a list of names: these were looked at, and are all used")
     parser.add_argument("--aspect", type=float, default=1.0, help="width by height of the --only pictures")
     args = parser.parse_args()
-    if args.occupied:
-        print("\n".join(occupied(args.images, args.mattes)))
-        return
-    if args.out is None:
+    if args.out is None and not args.occupied:
         parser.error("OUT is missing: where do image/, mask/ and ignore/ go?")
+    if not 0.1 <= args.aspect <= 10:
+        parser.error(f"--aspect must be from 0.1 to 10, not {args.aspect:g}")
+    try:
+        print(_done(args))
+    except DatasetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _done(args: argparse.Namespace) -> str:
+    """Do what was asked; the result is what there is to say of it."""
+    if args.occupied:
+        return "\n".join(occupied(args.images, args.mattes))
     if args.masks:
         kept, left_out = check_masks(args.images, args.masks, args.mattes, args.out)
-        print(f"{kept} pictures kept, {left_out} left out (both mattes contradict the mask)")
-        return
+        return f"{kept} pictures kept, {left_out} left out (both mattes contradict the mask)"
     if args.only:
-        names = args.only.read_text().split()
-        print(f"{label_chosen(args.images, args.mattes, args.out, names, args.aspect)} pictures labelled")
-        return
+        count = label_chosen(args.images, args.mattes, args.out, read_names(args.only), args.aspect)
+        return f"{count} pictures labelled"
     kept, left_out = label_folder(args.images, args.mattes, args.out)
-    print(f"{kept} pictures labelled, {left_out} left out (the mattes disagree)")
+    return f"{kept} pictures labelled, {left_out} left out (the mattes disagree)"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

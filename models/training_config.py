@@ -67,14 +67,31 @@ def read_config(path: Path) -> TrainConfig:
     """A training configuration; raises ``DatasetError`` with the key that is wrong."""
     try:
         config = TrainConfig.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DatasetError(f"{path} cannot be read: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise DatasetError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
     if config.model not in CONFIGS:
         raise DatasetError(f"{path}: model: '{config.model}' is none of {', '.join(CONFIGS)}")
+    for key in ("people", "backgrounds", "validation", "shapes"):
+        if not getattr(config, key):
+            raise DatasetError(f"{path}: {key}: at least one is needed")
+    multiple_px = CONFIGS[config.model].multiple_px
+    for shape in config.shapes:
+        if min(shape.width, shape.height) < multiple_px or shape.width % multiple_px or shape.height % multiple_px:
+            size = f"{shape.width}x{shape.height}"
+            raise DatasetError(f"{path}: shapes: {size}: {config.model} takes sides in multiples of {multiple_px}")
     return config
+
+
+def read_names(path: Path) -> list[str]:
+    """Names of pictures from a text file, one a line."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read as a list of names: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def left_out_rooms(config: TrainConfig, config_path: Path) -> set[str]:
@@ -84,4 +101,4 @@ def left_out_rooms(config: TrainConfig, config_path: Path) -> set[str]:
     path = config_path.parent / config.occupied
     if not path.is_file():
         raise DatasetError(f"{config_path}: occupied: {path} does not exist")
-    return set(path.read_text().split())
+    return set(read_names(path))

@@ -32,6 +32,8 @@ class VideoTraits:
     pixel_aspect: Fraction = Fraction(1)
     """Width of a pixel over its height, after the frames were turned upright."""
     color: ColorTags = ColorTags()
+    is_interlaced: bool = False
+    """Whether each picture is made of two fields, taken one after the other."""
     clock_start_s: float = 0.0
     """Presentation time at which the container's clock begins; times that people give count from there."""
     start_s: float = 0.0

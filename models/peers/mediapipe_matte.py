@@ -22,6 +22,8 @@ import mediapipe
 import numpy as np
 
 MODELS = {"general": 0, "landscape": 1}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+"""Those of ``models.datasets``: both have to see the same pictures."""
 
 
 def main() -> None:
@@ -50,7 +52,7 @@ def main() -> None:
 
 def pictures_in(folder: Path) -> list[Path]:
     """Picture files by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
 def read(path: Path) -> np.ndarray:

@@ -207,6 +207,13 @@ def before_and_after(old: UNet, new: UNet, held_back: Sequence[Label], rows: int
 
 
 def save(network: UNet, folder: Path, weights: str, graph: str) -> None:
-    """Write the network as weights and, for the CPU runtimes, as ONNX, which must not be older."""
-    save_network(network, folder / weights, note=json.dumps({"made by": "streamer enroll"}))
-    export_onnx(network, folder / graph)
+    """Write the network as weights and, for the CPU runtimes, as ONNX, which must not be older.
+
+    Raises:
+        EnrolmentError: they cannot be written.
+    """
+    try:
+        save_network(network, folder / weights, note=json.dumps({"made by": "streamer enroll"}))
+        export_onnx(network, folder / graph)
+    except CheckpointError as error:
+        raise EnrolmentError(f"the profile cannot be kept: {error}") from error

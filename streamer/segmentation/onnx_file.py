@@ -18,6 +18,8 @@ from streamer.segmentation.runtimes import INSTALL, Runtime, is_installed, onnx_
 
 Values: TypeAlias = NDArray[np.float32]
 
+MOST_UNLIKE = 1.15
+"""How many times wider, for its height, an alpha may be than its picture: beyond it the axes were mistaken."""
 IMAGENET_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 IMAGENET_DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
 
@@ -124,7 +126,12 @@ class OnnxFileRuntime(Runtime):
         results = dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))
         self._state = {name: results[source] for name, source in feeding.state.items()}
         alpha = _person(results[self._alpha], feeding)
-        if alpha.shape != batch.shape[2:]:
+        wanted = batch.shape[2:]
+        if not 1 / MOST_UNLIKE < (alpha.shape[1] * wanted[0]) / (alpha.shape[0] * wanted[1]) < MOST_UNLIKE:
+            raise SegmentationError(
+                f"the network gave {np.shape(results[self._alpha])} for a picture {batch.shape}: is its layout right?"
+            )
+        if alpha.shape != wanted:
             alpha = cv2.resize(alpha, (batch.shape[3], batch.shape[2]), interpolation=cv2.INTER_LINEAR)
         return np.asarray(alpha, np.float32)
 
@@ -162,7 +169,8 @@ def _person(result: NDArray[Any], feeding: Feeding) -> Values:
     while values.ndim > 3:
         values = values[0]
     if values.ndim == 3 and feeding.layout == "nhwc":
-        values = values.transpose(2, 0, 1)
+        # (1, h, w) has an axis for the batch and none for channels.
+        values = values if np.ndim(result) == 3 and len(values) == 1 else values.transpose(2, 0, 1)
     if values.ndim == 2:
         values = values[None]
     if values.ndim != 3 or not -len(values) <= feeding.channel < len(values):

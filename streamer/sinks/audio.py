@@ -23,6 +23,7 @@ _READ_ERRORS_IN_A_ROW = 20
 _SEEK_MARGIN_S = 1
 _REENCODED_TO = {"webm": ("libopus", 48000, 64000)}
 _REENCODED_ELSE = ("aac", None, 80000)
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 
 
 class AudioCopy:
@@ -173,7 +174,7 @@ class _CopiedTrack:
     """Bit by bit: only the times are moved, and those only where the output starts elsewhere."""
 
     def __init__(self, source: AudioStream, output: OutputContainer, offset_s: Fraction) -> None:
-        self._target = output.add_stream_from_template(source)
+        self._target = _add_copy(output, source)
         _describe_as(self._target, source)
         self._offset_s = offset_s
 
@@ -193,11 +194,11 @@ class _EncodedTrack:
 
     def __init__(self, source: AudioStream, output: OutputContainer, offset_s: Fraction) -> None:
         self.codec, rate, bits_per_channel = _REENCODED_TO.get(output.format.name, _REENCODED_ELSE)
-        Codec(self.codec, "w")
+        rate = rate or _nearest_rate(Codec(self.codec, "w"), source.codec_context.sample_rate)
         channels = min(2, source.codec_context.layout.nb_channels)
         self._source = source
         self._offset_s = offset_s
-        self._target = cast(AudioStream, output.add_stream(self.codec, rate=rate or source.codec_context.sample_rate))
+        self._target = cast(AudioStream, output.add_stream(self.codec, rate=rate))
         self._target.codec_context.layout = "mono" if channels == 1 else "stereo"
         self._target.codec_context.bit_rate = bits_per_channel * channels
         _describe_as(self._target, source)
@@ -217,12 +218,34 @@ class _EncodedTrack:
         yield from cast("list[Packet[Stream]]", self._target.encode(None))
 
 
+def _nearest_rate(codec: Codec, wanted: int) -> int:
+    """Of the sample rates that an encoder knows, the one nearest to what the track has."""
+    return min(codec.audio_rates or [wanted], key=lambda rate: abs(rate - wanted))
+
+
+def _add_copy(output: OutputContainer, source: AudioStream) -> AudioStream:
+    """A track for packets as they are. Channels that nobody named, as Matroska's PCM has them, get their usual names.
+
+    MP4 does not take PCM without.
+    """
+    target = output.add_stream_from_template(source)
+    layout = source.codec_context.layout
+    if layout.nb_channels in _USUAL_LAYOUTS and all(channel.name == "NONE" for channel in layout.channels):
+        target.codec_context.layout = _USUAL_LAYOUTS[layout.nb_channels]
+    return target
+
+
 def _takes(output: OutputContainer, stream: AudioStream) -> bool:
     """Whether a container of that kind accepts this track unchanged: its header is written to memory to find out."""
     trial = av.open(io.BytesIO(), "w", format=output.format.name)
     try:
-        trial.add_stream_from_template(stream)
+        copy = _add_copy(trial, stream)
         trial.start_encoding()
+        if (stream.name or "").startswith("pcm_"):  # what is wrong with it may show at the end of the file only
+            silence = Packet(bytes(copy.codec_context.layout.nb_channels * stream.codec_context.format.bytes))
+            silence.stream, silence.pts, silence.dts = copy, 0, 0
+            trial.mux(silence)
+            trial.close()
     except (FFmpegError, ValueError):
         return False
     finally:

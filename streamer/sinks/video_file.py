@@ -188,8 +188,9 @@ class VideoFileSink:
         height = self._info.size.height
         tags = self._info.video.color if self._info.video else ColorTags(BT709, BT709, effective_matrix(2, height))
         matrix = tags.matrix if tags.matrix == 2 or is_known_matrix(tags.matrix) else effective_matrix(2, height)
-        eight_bit_yuv = self._encoder.pixel_format in ("yuv420p", "nv12")
-        full_range = (tags.full_range or self._is_grey) and (eight_bit_yuv or self._has_alpha)
+        # ProRes has no flag for it, and is always taken for limited.
+        can_be_full = self._encoder.pixel_format in ("yuv420p", "nv12", "yuva420p", "bgra")
+        full_range = (tags.full_range or self._is_grey) and can_be_full
         return ColorTags(tags.primaries, tags.transfer, matrix, full_range)
 
     def _encode(self, frame: Frame) -> None:
@@ -259,6 +260,8 @@ def _losses(traits: VideoTraits) -> list[str]:
     bits = max((component.bits for component in picture_format.components), default=8) if picture_format else 8
     if bits > 8:
         notes.append(f"{traits.path.name} has {bits} bits a sample; the output has what 8 bits hold.")
+    if traits.is_interlaced:
+        notes.append(f"{traits.path.name} is interlaced; the output is not: it shows both fields of a picture at once.")
     if traits.color.transfer in _HDR_TRANSFERS:
         notes.append(f"{traits.path.name} is HDR; the new background is laid in without tone mapping.")
     return notes

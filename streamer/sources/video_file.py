@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -28,7 +29,8 @@ from streamer.sources.orientation import Orientation
 from streamer.sources.truncation import is_cut_short
 
 _READ_ERRORS_IN_A_ROW = 20
-_SEEK_MARGIN_S = 1
+_SEEK_MARGINS_S = (1, 10, 60)
+"""How long before the start to begin: a key frame may be shown later than frames that follow it in the file."""
 _CLOSE_WAIT_S = 2.0
 _BROADCAST_FORMATS = {"mpegts", "mpeg"}
 
@@ -78,8 +80,8 @@ class VideoFileSource:
             self._time_base = self._stream.time_base or Fraction(1, 90000)
             self._fps = self._stream.average_rate or self._stream.guessed_rate or Fraction(30)
             clock_start = self._clock_start = _clock_start(self._container)
-            self._start = self._ticks(clock_start + Fraction(start_s)) if start_s > 0 or clock_start > 0 else None
-            self._end = None if end_s is None else self._ticks(clock_start + Fraction(end_s))
+            self._start = self._tick_from(clock_start + Fraction(start_s)) if start_s > 0 or clock_start > 0 else None
+            self._end = None if end_s is None else self._tick_from(clock_start + Fraction(end_s))
             self._reformatter = VideoReformatter()
             self._pictures = self._decode(seek=start_s > 0)
             with yielding_threads():
@@ -135,12 +137,14 @@ class VideoFileSource:
     def _ticks(self, time_s: Fraction) -> int:
         return round(time_s / self._time_base)
 
+    def _tick_from(self, time_s: Fraction) -> int:
+        """The first tick that is not before that time, which is taken for as exact as a microsecond."""
+        return math.ceil((time_s - Fraction(1, av.time_base)) / self._time_base)
+
     def _decode(self, *, seek: bool) -> Generator[tuple[int, VideoFrame], None, None]:
         """Good pictures within start and end, with strictly growing ticks."""
-        if seek:
-            self._seek()
         last: int | None = None
-        for picture in self._decoded():
+        for picture in self._decoded_around_start() if seek else self._decoded():
             ticks = self._tick_of(picture, last)
             if self._start is not None and ticks < self._start:
                 continue
@@ -153,14 +157,26 @@ class VideoFileSource:
             yield ticks, picture
         self._count_missing()
 
-    def _seek(self) -> None:
+    def _decoded_around_start(self) -> Iterator[VideoFrame]:
+        """Pictures from one on that is shown no later than the start.
+
+        Files without an index, as broadcast recordings are, may be entered behind the key frame that is needed.
+        """
         assert self._start is not None
-        try:
-            # One second early: a key frame may be shown later than frames that follow it in the file.
-            target = self._start - self._ticks(Fraction(_SEEK_MARGIN_S))
-            self._container.seek(target, stream=self._stream)
-        except FFmpegError:
-            self._container.seek(0)
+        for margin_s in _SEEK_MARGINS_S:
+            try:
+                self._container.seek(self._start - self._ticks(Fraction(margin_s)), stream=self._stream)
+            except FFmpegError:
+                break
+            pictures = self._decoded()
+            first = next(pictures, None)
+            if first is not None and self._tick_of(first, None) <= self._start:
+                yield first
+                yield from pictures
+                return
+            self._bad = self._packets_read = self._packets_decodable = self._frames_decoded = 0
+        self._container.seek(0)
+        yield from self._decoded()
 
     def _decoded(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
@@ -271,6 +287,7 @@ class VideoFileSource:
             time_base=self._time_base,
             pixel_aspect=1 / aspect if self._orientation.transpose else aspect,
             color=tags,
+            is_interlaced=picture.interlaced_frame,
             clock_start_s=float(self._clock_start),
             start_s=0.0 if self._start is None else float(self._start * self._time_base),
             end_s=None if self._end is None else float(self._end * self._time_base),

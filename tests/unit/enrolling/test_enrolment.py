@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from streamer.enrolling import training
 from streamer.enrolling.display import Display
 from streamer.enrolling.enrolment import hold_back, label_recordings
 from streamer.enrolling.recording import Recordings
@@ -99,3 +101,8 @@ def test_another_room() -> None:
     elsewhere = np.random.default_rng(5).integers(0, 255, (6, 10, 3), np.uint8).repeat(10, 0).repeat(10, 1)
     with pytest.raises(EnrolmentError, match=r"camera was moved|can be labelled"):
         labelled([elsewhere], MOVING)
+
+
+def test_a_profile_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(EnrolmentError, match="the profile cannot be kept"):
+        training.save(training.shipped_network(), tmp_path / "none", "w.safetensors", "g.onnx")

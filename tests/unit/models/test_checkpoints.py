@@ -2,8 +2,9 @@ import re
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from models import checkpoints
+from models import average, checkpoints
 from models.checkpoints import CheckpointError, load_config, load_network, save_network
 from models.unet import UNet
 from models.unet_config import CLASSIC, CONFIGS, UNetConfig
@@ -117,3 +118,23 @@ def test_shipped_weights_load_and_a_flipped_byte_is_noticed(tmp_path, monkeypatc
     monkeypatch.setattr(checkpoints, "WEIGHTS_FOLDER", tmp_path)
     with pytest.raises(CheckpointError, match="is damaged"):
         load_network(model)
+
+
+@pytest.mark.parametrize("sizes", ["{", "[1]", '{"channels": 5}', '{"width": 3}', '{"classes": "one"}'])
+def test_sizes_that_are_not_ours_are_explained(tmp_path, sizes):
+    save_file(UNet(TINY).state_dict(), tmp_path / "other.safetensors", metadata={"config": sizes})
+    for load in (load_network, load_config):
+        with pytest.raises(CheckpointError, match="does not say the sizes"):
+            load("compact", tmp_path / "other.safetensors")
+
+
+def test_weights_that_cannot_be_written_are_one_line(tmp_path, monkeypatch, capsys):
+    first = tmp_path / "first.safetensors"
+    save_network(UNet(TINY), first)
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        save_network(UNet(TINY), tmp_path / "none/mean.safetensors")
+    monkeypatch.setattr(
+        "sys.argv", ["average", str(first), str(first), "--out", str(tmp_path / "none/mean.safetensors")]
+    )
+    assert average.main() == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

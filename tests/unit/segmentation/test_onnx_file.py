@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from streamer.errors import ConfigError, WeightsError
+from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.frames import Image
 from streamer.segmentation import open_segmenter
 
@@ -153,3 +153,24 @@ def test_a_file_that_is_no_network_and_a_gpu_are_refused(tmp_path: Path) -> None
         open_segmenter(onnx_file=path)
     with pytest.raises(ConfigError, match="runs on the CPU only"):
         open_segmenter(onnx_file=path, device="cuda")
+
+
+def test_channels_last_and_none_for_the_alpha(tmp_path: Path, image: Image) -> None:
+    nodes = [
+        node("ReduceMax", ["src"], ["top"], axes=[3], keepdims=0),
+        node("ReduceMin", ["src"], ["low"], axes=[3], keepdims=0),
+    ]
+    path = write(
+        tmp_path / "last.onnx", [*nodes, node("Sub", ["top", "low"], ["pha"])], {"src": ["n", "h", "w", 3]},
+        {"pha": ["n", "h", "w"]}, layout="nhwc",
+    )  # fmt: skip
+    inside, outside = found(path, image)
+    assert inside == pytest.approx(1, abs=0.02)
+    assert outside == pytest.approx(0, abs=0.02)
+
+
+def test_axes_that_were_mistaken_give_no_matte(tmp_path: Path, image: Image) -> None:
+    last = node("Transpose", ["red"], ["pha"], perm=[0, 2, 3, 1])
+    path = write(tmp_path / "last.onnx", [RED, last], {"src": PICTURE}, {"pha": ["n", "h", "w", 1]})
+    with pytest.raises(SegmentationError, match="layout"):
+        open_segmenter(onnx_file=path).segment(image)

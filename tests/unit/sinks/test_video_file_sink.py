@@ -16,6 +16,7 @@ from streamer.frames import Frame, Image, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
 from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.sinks.video_file import VideoFileSink
+from streamer.sources.video_file import VideoFileSource
 from streamer.yuv import to_planes
 
 PLAIN = Encoding()
@@ -298,6 +299,19 @@ def test_transparency_is_kept(tmp_path: Path, name: str, decoder: str | None, to
         assert (picture[48, 20, 3], picture[48, 140, 3]) == (0, 255)
 
 
+@pytest.mark.parametrize("name", ["out.mov", "out.webm", "out.mkv"])
+def test_transparent_video_of_a_full_range_source_keeps_its_levels(tmp_path: Path, name: str) -> None:
+    info = info_of(media.constant(tmp_path / "in.mp4"), color=ColorTags(matrix=5, full_range=True))
+    image = np.full((96, 160, 4), 255, np.uint8)
+    image[:, :80, :3] = 60
+    write(tmp_path / name, [image] * 2, info)
+    source = VideoFileSource(tmp_path / name)
+    seen = next(iter(source)).image[48]
+    source.close()
+    assert abs(seen[20].astype(int) - 60).max() <= 4
+    assert seen[140].min() >= 250
+
+
 def test_an_opaque_frame_among_transparent_ones_is_opaque(tmp_path: Path) -> None:
     sink = VideoFileSink(tmp_path / "out.mkv", INFO, has_alpha=True)
     sink.write(frame(np.zeros((96, 160, 4), np.uint8)))
@@ -332,6 +346,18 @@ def test_the_last_frame_is_shown_as_long_as_the_others(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.video[0]
         assert stream.duration * stream.time_base == Fraction(1, 25)
+
+
+@pytest.mark.parametrize("is_interlaced", [True, False])
+def test_fields_that_are_lost_are_told(tmp_path: Path, is_interlaced: bool) -> None:
+    options = {"preset": "ultrafast", "x264-params": "interlaced=1"} if is_interlaced else {"preset": "ultrafast"}
+    source = VideoFileSource(media.constant(tmp_path / "in.mp4", options=options))
+    sink = VideoFileSink(tmp_path / "out.mp4", source.info)
+    for picture in source:
+        sink.write(picture)
+    sink.close()
+    source.close()
+    assert any("interlaced" in note for note in sink.notes) == is_interlaced
 
 
 def test_an_odd_size_is_filled_up_with_a_note(tmp_path: Path) -> None:
@@ -415,6 +441,42 @@ def test_sound_that_the_container_cannot_hold_is_encoded_anew_with_a_note(tmp_pa
     assert len(samples) / 48000 == pytest.approx(2.0, abs=0.1)
     middle = samples[24000:72000]
     assert np.argmax(np.abs(np.fft.rfft(middle))) == pytest.approx(440, abs=2)
+
+
+def test_plain_sound_whose_channels_have_no_names_is_copied_into_mp4(tmp_path: Path) -> None:
+    """As in every Matroska file with PCM; MP4 wants names, and says so only when all is written."""
+    source = media.Clip(sounds=(media.Sound("pcm_s16le", 48000),)).write(tmp_path / "in.mkv")
+    sink = copied(source, tmp_path / "out.mp4", 20)
+    assert sink.notes == []
+    written, read = (media.sound_packets(path) for path in (tmp_path / "out.mp4", source))
+    assert [data for _, data in written] == [data for _, data in read]
+
+
+def test_plain_sound_that_mp4_cannot_hold_is_encoded_anew(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 160, 96, "yuv420p"
+        sound = container.add_stream("pcm_s16le", rate=48000)
+        sound.codec_context.layout = "6.1"
+        for number in range(20):
+            picture = av.VideoFrame.from_ndarray(media.numbered(number), "rgb24")
+            picture.pts = number
+            container.mux(video.encode(picture))
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 7 * 38400), np.int16), "s16", "6.1")
+        samples.sample_rate, samples.pts, samples.time_base = 48000, 0, Fraction(1, 48000)
+        for packet in (*video.encode(None), *sound.encode(samples), *sound.encode(None)):
+            container.mux(packet)
+    assert any("aac" in note for note in copied(source, tmp_path / "out.mp4", 20).notes)
+
+
+def test_sound_at_a_rate_that_the_encoder_does_not_know_is_written_at_the_nearest(tmp_path: Path) -> None:
+    source = media.Clip(sounds=(media.Sound("pcm_u8", 192000),), codec="mpeg4").write(tmp_path / "in.avi")
+    copied(source, tmp_path / "out.mp4", 20)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.audio[0].rate == 96000
+        samples = np.concatenate([f.to_ndarray() for f in container.decode(container.streams.audio[0])], axis=1)[0]
+    assert np.argmax(np.abs(np.fft.rfft(samples[9600 : 9600 + 48000]))) == pytest.approx(220, abs=2)
 
 
 def test_a_cut_moves_video_and_sound_alike(tmp_path: Path) -> None:

@@ -171,6 +171,29 @@ def test_start_and_end_pick_the_frames_between_them(tmp_path: Path) -> None:
     assert frames[0].index == 0
 
 
+@pytest.mark.parametrize("suffix", [".ts", ".mp4", ".mkv"])
+@pytest.mark.parametrize("start_s", [0.4, 1.2, 3.0])
+def test_a_start_far_behind_the_last_key_frame_loses_nothing(tmp_path: Path, suffix: str, start_s: float) -> None:
+    """Broadcast recordings have no index: a seek may land where nothing can be decoded yet."""
+    options = {"preset": "ultrafast", "crf": "20", "g": "250"}
+    path = media.constant(tmp_path / f"in{suffix}", count=90, options=options)
+    source = VideoFileSource(path, start_s=start_s)
+    assert [media.read_number(frame.image) for frame in source] == list(range(round(start_s * 25), 90))
+    assert source.bad_frames == 0
+    source.close()
+
+
+@pytest.mark.parametrize(("start_s", "end_s", "numbers"), [(0.5, 0.7, range(13, 18)), (0.56, 1.1, range(14, 28))])
+def test_a_cut_between_two_ticks_takes_nothing_from_before_it(
+    tmp_path: Path, start_s: float, end_s: float, numbers: range
+) -> None:
+    """In this container a tick is as long as a frame, 0.04 s."""
+    path = media.Clip(count=40, codec="mpeg4", options={}).write(tmp_path / "in.avi")
+    source = VideoFileSource(path, start_s=start_s, end_s=end_s)
+    assert [media.read_number(frame.image) for frame in source] == list(numbers)
+    source.close()
+
+
 def test_start_and_end_are_told_in_the_traits(tmp_path: Path) -> None:
     source = VideoFileSource(media.constant(tmp_path / "long.mp4", count=100), start_s=1.2, end_s=2.0)
     source.close()
