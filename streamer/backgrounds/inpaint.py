@@ -135,7 +135,7 @@ class DiffusionPainter:
                 control_image=self._control(order),
                 width=width,
                 height=height,
-                strength=order.strength,
+                strength=self._strength(order.strength),
                 num_inference_steps=self._steps,
                 guidance_scale=self._guidance,
                 controlnet_conditioning_scale=self._scale,
@@ -152,6 +152,10 @@ class DiffusionPainter:
         """Let go of the networks."""
         self._pipeline = None
         self._prompts.clear()
+
+    def _strength(self, wished: float) -> float:
+        """The strength, or the least at which one step is left to take: without any, the library fails."""
+        return min(1.0, max(wished, 1.01 / self._steps))
 
     def _control(self, order: PaintOrder) -> Any:
         """What the ControlNets are shown: the picture in 0..1 with -1 where it is to be painted; and the hint."""

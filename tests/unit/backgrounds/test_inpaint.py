@@ -1,12 +1,14 @@
 """The production loader and painter on a tiny pipeline with the real one's structure and random weights."""
 
 import shutil
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 import torch
 from tiny_diffusion import age, write_base, write_controlnet, write_depth, write_lora, write_tiny_autoencoder
 
+from streamer.backgrounds import inpaint_loading
 from streamer.backgrounds.depth import DepthEstimator
 from streamer.backgrounds.inpaint import DiffusionPainter, PainterSettings, outlines
 from streamer.backgrounds.inpaint_loading import PainterFiles, load_painter
@@ -180,6 +182,28 @@ def test_fast_modes_take_their_scheduler_lora_and_autoencoder(weights, files, mo
     assert type(distilled._pipeline.vae).__name__ == ("AutoencoderTiny" if decoder else "AutoencoderKL")
     assert difference(paint(plain), paint(distilled)) > 0.5
     assert np.array_equal(paint(distilled), paint(distilled))
+
+
+def test_latents_are_not_clipped_where_the_model_does_not_say_so(files):
+    """Those of Stable Diffusion reach beyond -1 to 1, and DDIM clips unless it is told otherwise."""
+    assert "clip_sample" not in (files.base / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8")
+    assert load_painter(files, PainterSettings("fast"))._pipeline.scheduler.config.clip_sample is False
+
+
+@pytest.mark.parametrize(("mode", "steps", "strength"), [("quality", 1, 0.75), ("fast", 2, 0.4), ("fastest", 4, 0.2)])
+def test_strength_that_leaves_no_step_to_take_takes_one(files, mode, steps, strength):
+    painter = load_painter(files, PainterSettings(mode, steps=steps))
+    asked = []
+    painter.paint(order(strength=strength), should_stop=lambda: bool(asked.append(True)))
+    assert len(asked) == 2, "before the first step and after it"
+
+
+def test_models_are_waited_for_on_the_gpu_that_paints(monkeypatch):
+    waited_for, pipeline = [], MagicMock()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device=None: waited_for.append(device))
+    inpaint_loading._placed(pipeline, PainterSettings(device="cuda:1"))
+    assert waited_for == ["cuda:1"]
 
 
 def test_second_controlnet_hears_the_outlines_of_the_picture(weights, files):
