@@ -159,7 +159,7 @@ class GeneratedBackground:
         scene = self._scene_at(now_s)
         is_due = False
         if scene != self._scene:
-            self._scene, self._retry_at_s = scene, None
+            self._scene, self._retry_at_s, self._pause_s = scene, None, RETRY_AFTER_S
             at_hand = self._shelf.get(scene)
             if at_hand is not None:
                 self._show(at_hand, now_s)
