@@ -64,6 +64,10 @@ class PlateOrders(Protocol):
         """The newest delivery that was not yet taken; None if there is none. Never waits."""
         ...
 
+    def waiting(self) -> Delivery | None:
+        """What ``delivery`` would give, without taking it. From any thread."""
+        ...
+
     def close(self) -> None:
         """Give up what is under way and release the generator. May be called twice."""
         ...
@@ -126,6 +130,10 @@ class PlatesAtOnce:
         done, self._done = self._done, None
         return done
 
+    def waiting(self) -> Delivery | None:
+        """See ``PlateOrders``."""
+        return self._done
+
     def close(self) -> None:
         """See ``PlateOrders``."""
         self._closing.set()
@@ -172,11 +180,15 @@ class PlatesInBackground:
 
     def delivery(self) -> Delivery | None:
         """See ``PlateOrders``."""
-        newest = self._delivered.get()
-        if newest is self._taken:
-            return None
-        self._taken = newest
+        newest = self.waiting()
+        if newest is not None:
+            self._taken = newest
         return newest
+
+    def waiting(self) -> Delivery | None:
+        """See ``PlateOrders``."""
+        newest = self._delivered.get()
+        return None if newest is self._taken else newest
 
     def close(self) -> None:
         """See ``PlateOrders``."""
