@@ -157,7 +157,7 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
         orders,
         lambda pts_s: Scene(prompt_at(pts_s), (config.seed + controls.state.seed_shift) % 2**31),
         _stand_in(config, info),
-        watch=RoomWatch(KeyframePolicy(interval_s=config.keyframe_interval)),
+        watch=RoomWatch(KeyframePolicy(interval_s=config.keyframe_interval), info.picture),
         shelf=PlateShelf(controls.prompts, fills_itself=config.paint_ahead) if info.is_live else None,
         fade_s=config.crossfade_ms / 1000,
         keeps_room=config.fit == "room",

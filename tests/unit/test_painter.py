@@ -11,7 +11,7 @@ from streamer import painter
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import ConfigError
-from streamer.frames import Plate, Size
+from streamer.frames import Area, Plate, Size
 from streamer.interfaces import SourceInfo
 from streamer.stats import Stats
 
@@ -39,6 +39,17 @@ def test_device_that_is_there_is_taken(monkeypatch):
     assert painter.plate_device(StreamConfig(plate_device="cuda:1")) == "cuda:1"
     with pytest.raises(ConfigError, match="cuda:2"):
         painter.plate_device(StreamConfig(plate_device="cuda:2"))
+
+
+def test_room_is_watched_where_the_picture_lies(monkeypatch):
+    made = []
+    monkeypatch.setattr("streamer.backgrounds.keyframes.RoomWatch", lambda *given: made.append(given))
+    monkeypatch.setattr(painter, "_live_generator", lambda config: Generator())
+    picture = Area(4, 0, 8, 12)
+    info = SourceInfo("camera 0", Size(16, 12), Fraction(25), is_live=True, picture=picture)
+    config = StreamConfig(prompt="a beach", plate_cache=0)
+    painter.open_generated(config, info, Controls(("painted",), ("a beach",)), Stats()).close()
+    assert made[0][1] == picture
 
 
 @pytest.mark.parametrize(("interval_s", "kept"), [(None, 1), (5.0, 0)])
