@@ -143,7 +143,12 @@ class DiffusionPainter:
                 callback_on_step_end=heed_stop,
                 output_type="pt",
             )
-            image = to_image(result.images[0].float())
+            picture = result.images[0].float()
+            if not torch.isfinite(picture).all():  # it would be a black plate
+                raise GenerationError(
+                    "the painter computed no picture but NaN, as some GPUs do in half precision: try --plate-device cpu"
+                )
+            image = to_image(picture)
         if any(result.nsfw_content_detected or ()):
             raise GenerationError("the safety checker refused the plate: use another prompt or seed")
         return image

@@ -170,6 +170,17 @@ def test_out_of_memory_is_told_apart(painter, monkeypatch):
         paint(painter)
 
 
+def test_picture_of_nan_is_an_error_and_no_black_plate(painter, monkeypatch):
+    network = painter._pipeline.unet.forward
+
+    def overflowing(*args, **kwargs):
+        return tuple(torch.full_like(tensor, float("nan")) for tensor in network(*args, **kwargs))
+
+    monkeypatch.setattr(painter._pipeline.unet, "forward", overflowing)
+    with pytest.raises(GenerationError, match="NaN"):
+        paint(painter)
+
+
 @pytest.mark.parametrize(("mode", "scheduler"), [("fast", "DDIMScheduler"), ("fastest", "LCMScheduler")])
 def test_fast_modes_take_their_scheduler_lora_and_autoencoder(weights, files, mode, scheduler):
     lora = write_lora(weights / "lora" / "distilled.safetensors")
