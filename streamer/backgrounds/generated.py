@@ -90,7 +90,7 @@ class GeneratedBackground:
         if scene is None or placed is None:
             return "painting the first background"
         if wished is not None and next_one is None:
-            status = f"painted when the camera is on: {scene.prompt}"
+            status = f"to be painted: {scene.prompt}"  # from a frame: the camera is off, or another background is shown
         else:
             is_there = placed.plate.prompt == scene.prompt
             status = f"background: {scene.prompt}" if is_there else f"painting: {scene.prompt}"

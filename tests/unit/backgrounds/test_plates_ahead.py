@@ -111,7 +111,7 @@ def test_prompt_that_is_taken_back_while_no_frame_comes_leaves_no_trace(stage):
 def test_while_no_frame_comes_a_prompt_that_is_not_at_hand_waits_and_the_status_says_so(stage):
     stage.scene = Scene("something else", 7)
     assert is_plain(stage.background.safe_image(SIZE), (GREY["a"],) * 3)
-    assert stage.background.status == "painted when the camera is on: something else (ready: 5 of 5 prompts)"
+    assert stage.background.status == "to be painted: something else (ready: 5 of 5 prompts)"
     assert stage.orders.taken == []
     stage.at(200)
     assert stage.background.status == "painting: something else (ready: 5 of 5 prompts)"
