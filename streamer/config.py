@@ -294,7 +294,7 @@ class StreamConfig(BaseModel):
             raise ValueError("prompt: it must say what to paint, such as 'a sunlit library'")
         return prompts
 
-    @field_validator("cues", "model_dir")
+    @field_validator("cues", "model_dir", "weights", "mediapipe_python", "still_folder", "stats")
     @classmethod
     def _home_is_found(cls, value: Path | None) -> Path | None:
         return None if value is None else Path(os.path.expanduser(value))  # no shell does that in a YAML file

@@ -123,8 +123,9 @@ def test_a_wrong_yaml_file_is_answered_with_file_and_line(text: str, message: st
 def test_a_preset_may_name_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(variable, str(tmp_path))
-    config = read_yaml("model_dir: ~/models\ncues: ~/cues.yaml", "my.yaml")
-    assert (config.model_dir, config.cues) == (tmp_path / "models", tmp_path / "cues.yaml")
+    names = ("model_dir", "cues", "weights", "mediapipe_python", "still_folder", "stats")
+    config = read_yaml("\n".join(f"{name}: ~/{name}" for name in names), "my.yaml")
+    assert [getattr(config, name) for name in names] == [tmp_path / name for name in names]
 
 
 def test_an_unknown_key_without_a_near_one_gets_the_whole_list() -> None:
