@@ -178,7 +178,7 @@ def _live_generator(config: StreamConfig) -> PlateGenerator:
     from streamer.backgrounds.generators import LazyGenerator
     from streamer.backgrounds.plate_process import PlateProcess
 
-    if plate_device(config) == "cuda":
+    if plate_device(config) in ("cuda", "cuda:0"):
         return LazyGenerator(partial(open_generator, config))
     return PlateProcess(partial(open_generator, config, threads=painter_threads()))
 

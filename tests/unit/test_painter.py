@@ -8,6 +8,8 @@ import pytest
 from fakes import WAIT_S, make_frame
 
 from streamer import painter
+from streamer.backgrounds.generators import LazyGenerator
+from streamer.backgrounds.plate_process import PlateProcess
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import ConfigError
@@ -39,6 +41,15 @@ def test_device_that_is_there_is_taken(monkeypatch):
     assert painter.plate_device(StreamConfig(plate_device="cuda:1")) == "cuda:1"
     with pytest.raises(ConfigError, match="cuda:2"):
         painter.plate_device(StreamConfig(plate_device="cuda:2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("cuda", LazyGenerator), ("cuda:0", LazyGenerator), ("cuda:1", PlateProcess), ("cpu", PlateProcess)],
+)
+def test_gpu_of_the_matte_is_painted_on_from_this_process_and_any_other_device_from_its_own(name, kind, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert type(painter._live_generator(StreamConfig(plate_device=name))) is kind
 
 
 def test_room_is_watched_where_the_picture_lies(monkeypatch):
