@@ -177,17 +177,20 @@ def test_of_a_burst_of_orders_only_the_newest_is_delivered(stats):
     orders.close()
 
 
-def test_live_failure_is_delivered_logged_once_and_followed_by_the_next_plate(stats, caplog):
+def test_live_failure_is_delivered_logged_once_for_a_prompt_and_followed_by_the_next_plate(stats, caplog):
     faults = {"a": GenerationError("no room"), "b": RuntimeError("odd")}
     orders = PlatesInBackground(ScriptedGenerator(faults=faults), stats)
     with caplog.at_level(logging.WARNING):
-        for prompt in "ab":
+        for prompt in "aabb":
             orders.order(order(prompt))
             assert delivered(orders).plate is None
         orders.order(order("c"))
         assert delivered(orders).plate.prompt == "c"
-    assert [record.getMessage() for record in caplog.records] == ["no new background, keeping the one before: no room"]
-    assert stats.snapshot().counters["failed_plates"] == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "no new background, keeping the one before: no room",
+        "no new background, keeping the one before: the background cannot be painted: RuntimeError: odd",
+    ]
+    assert stats.snapshot().counters["failed_plates"] == 4
     orders.close()
 
 
