@@ -87,13 +87,15 @@ class GeneratedBackground:
         wished, next_one = self._wished(), self._next_one()
         scene = wished or self._scene
         placed = next_one or self._placed
+        has_failed = self._retry_at_s is not None
         if scene is None or placed is None:
-            return "painting the first background"
+            return "the first background failed and is tried again" if has_failed else "painting the first background"
         if wished is not None and next_one is None:
             status = f"to be painted: {scene.prompt}"  # from a frame: the camera is off, or another background is shown
         else:
             is_there = placed.plate.prompt == scene.prompt
-            status = f"background: {scene.prompt}" if is_there else f"painting: {scene.prompt}"
+            doing = "background" if is_there else "failed and tried again" if has_failed else "painting"
+            status = f"{doing}: {scene.prompt}"
         ready = self._shelf.status(scene)
         return f"{status} ({ready})" if ready else status
 
