@@ -128,6 +128,8 @@ def _add_lora(pipeline: Any, file: Path) -> None:
         if "PEFT" in str(error):
             raise MissingExtra(f"a LoRA needs the package peft: {INSTALL}") from error
         raise
+    if not any(pipeline.get_list_adapters().values()):  # of which the library says nothing
+        raise ValueError("it is a LoRA for another kind of model than Stable Diffusion 1.5")
     pipeline.fuse_lora()
     pipeline.unload_lora_weights()  # merged: what is left would only slow it down
 

@@ -6,6 +6,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_diffusion import age, write_base, write_controlnet, write_depth, write_lora, write_tiny_autoencoder
 
 from streamer.backgrounds import inpaint_loading
@@ -266,6 +267,28 @@ def test_half_length_files_are_read_when_they_are_all_there_is(tmp_path, files):
     half = load_painter(PainterFiles(base, controlnet), PainterSettings(steps=2))
     assert str(half._pipeline.unet.dtype) == "torch.float32"
     assert difference(paint(half), paint(load_painter(files, PainterSettings(steps=2)))) < 8
+
+
+def test_lora_for_another_kind_of_model_is_refused_and_not_left_out_silently(files, tmp_path):
+    tensors = load_file(write_lora(tmp_path / "right.safetensors"))
+    other = tmp_path / "other.safetensors"
+    save_file({name.replace("unet.", "transformer."): tensor for name, tensor in tensors.items()}, other)
+    styles = (tmp_path / "right.safetensors", other)
+    with pytest.raises(WeightsError, match=r"other\.safetensors cannot be used: it is a LoRA for another kind"):
+        load_painter(PainterFiles(files.base, files.controlnet, styles=styles), PainterSettings(steps=2))
+
+
+def test_every_lora_is_merged(files, tmp_path):
+    def first_layer(*styles):
+        painter = load_painter(PainterFiles(files.base, files.controlnet, styles=styles), PainterSettings(steps=2))
+        tensors = painter._pipeline.unet.state_dict()
+        return next(tensors[name] for name in tensors if name.endswith("to_q.weight"))
+
+    one, two = (write_lora(tmp_path / f"{seed}.safetensors", seed=seed) for seed in (3, 4))
+    plain = first_layer()
+    both = first_layer(one) + first_layer(two) - plain
+    assert torch.allclose(first_layer(one, two), both, atol=1e-5)
+    assert not torch.allclose(both, plain, atol=0.1)
 
 
 @pytest.mark.parametrize("broken", ["base", "controlnet", "lora"])
