@@ -6,6 +6,7 @@ Precedence: the defaults here, then a preset (a YAML file with some of the setti
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ from pydantic import (
 _PERCENT = r"\d{1,2}(\.\d+)?"
 LEAST_LEFT_PERCENT = 10
 """So much of the picture must be left in either direction after cropping."""
+FASTEST_STEPS = 50
+"""What the distilled model of plate_mode fastest was trained for; its scheduler takes no more."""
 _TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)")
 
 
@@ -291,6 +294,11 @@ class StreamConfig(BaseModel):
             raise ValueError("prompt: it must say what to paint, such as 'a sunlit library'")
         return prompts
 
+    @field_validator("cues", "model_dir", "weights", "mediapipe_python", "still_folder", "stats")
+    @classmethod
+    def _home_is_found(cls, value: Path | None) -> Path | None:
+        return None if value is None else Path(os.path.expanduser(value))  # no shell does that in a YAML file
+
     @field_validator("plate_size")
     @classmethod
     def _plate_in_steps(cls, value: str | None) -> str | None:
@@ -313,6 +321,8 @@ class StreamConfig(BaseModel):
             raise ValueError(
                 "fit room takes what the matte leaves out into the painting: leave people and edge_shift out"
             )
+        if self.plate_mode == "fastest" and self.steps is not None and self.steps > FASTEST_STEPS:
+            raise ValueError(f"plate_mode fastest takes at most {FASTEST_STEPS} steps, not {self.steps}")
         if self.profile is not None and (self.weights is not None or self.model != "compact"):
             raise ValueError("profile brings its own weights, of the compact network: leave weights and model out")
         if self.profile is not None and self.segmenter != "unet":

@@ -143,10 +143,10 @@ def _painter(config: StreamConfig) -> Iterator[Finding]:
         return
     try:
         painter.check_painter(config.model_copy(update={"prompt": config.prompt or ("a room",), "yes": False}))
+        device = plate_device(config)
     except StreamerError as error:
         yield Finding("painter", "failed" if config.is_painted else "no", str(error))
         return
-    device = plate_device(config)
     text = f"diffusers {_version('diffusers')}, models are here, on {device}"
     if device == "cpu":
         text += f" with {painter_threads()} of {usable_cores()} cores while frames run, at niceness {PAINTER_NICENESS}"

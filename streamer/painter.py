@@ -15,7 +15,7 @@ from streamer.backgrounds import hub
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.cues import read_cues
-from streamer.errors import MissingExtra, WeightsError
+from streamer.errors import ConfigError, MissingExtra, WeightsError
 from streamer.frames import Alpha, Image, Size
 from streamer.interfaces import Background, PlateGenerator, SourceInfo
 from streamer.networks import open_matte, weights_file
@@ -116,14 +116,22 @@ def _open_gate(config: StreamConfig) -> tuple[Callable[[Image], Alpha], Callable
 
 
 def plate_device(config: StreamConfig) -> str:
-    """Where plates are painted: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``."""
-    if config.plate_device != "auto":
-        return config.plate_device
+    """Where plates are painted: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+
+    Raises:
+        ConfigError: the device that the settings name is not there.
+    """
+    if config.plate_device == "cpu":
+        return "cpu"
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    has_mps = torch.backends.mps.is_available()
+    if config.plate_device == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+    kind, _, number = config.plate_device.partition(":")
+    if int(number or 0) >= (torch.cuda.device_count() if kind == "cuda" else int(has_mps)):
+        raise ConfigError(f"plate_device {config.plate_device} is not there: streamer doctor says what is; or use auto")
+    return config.plate_device
 
 
 def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, stats: Stats) -> GeneratedBackground:
@@ -136,11 +144,12 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
     prompt_at = prompts_by_time(config, info, controls)
     orders: PlateOrders
     if info.is_live:
-        # An interval asks for another picture of the same room: one from the disk would be the same.
-        wants_another = config.keyframe_interval is not None
-        orders = PlatesInBackground(
-            _remembered(_live_generator(config), config, exactly=wants_another or config.fit == "room"), stats
-        )
+        live = _live_generator(config)
+        # An interval asks for another picture of the same room: one from the disk would be the same, and so many on it
+        # would push off all the others.
+        if config.keyframe_interval is None:
+            live = _remembered(live, config, exactly=config.fit == "room")
+        orders = PlatesInBackground(live, stats)
     else:
         generator = _remembered(open_generator(config), config, exactly=True)
         orders = PlatesAtOnce(generator, stats, should_stop=controls.stop_requested)
@@ -148,7 +157,7 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
         orders,
         lambda pts_s: Scene(prompt_at(pts_s), (config.seed + controls.state.seed_shift) % 2**31),
         _stand_in(config, info),
-        watch=RoomWatch(KeyframePolicy(interval_s=config.keyframe_interval)),
+        watch=RoomWatch(KeyframePolicy(interval_s=config.keyframe_interval), info.picture),
         shelf=PlateShelf(controls.prompts, fills_itself=config.paint_ahead) if info.is_live else None,
         fade_s=config.crossfade_ms / 1000,
         keeps_room=config.fit == "room",
@@ -169,7 +178,7 @@ def _live_generator(config: StreamConfig) -> PlateGenerator:
     from streamer.backgrounds.generators import LazyGenerator
     from streamer.backgrounds.plate_process import PlateProcess
 
-    if plate_device(config) == "cuda":
+    if plate_device(config) in ("cuda", "cuda:0"):
         return LazyGenerator(partial(open_generator, config))
     return PlateProcess(partial(open_generator, config, threads=painter_threads()))
 

@@ -37,6 +37,9 @@ class Orders:
         delivery, self.next = self.next, None
         return delivery
 
+    def waiting(self):
+        return self.next
+
     def close(self):
         self.closed += 1
 

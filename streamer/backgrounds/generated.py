@@ -84,17 +84,18 @@ class GeneratedBackground:
     @property
     def status(self) -> str:
         """For the HUD: what is shown, in a few words, and how many prompts can be shown at once."""
-        scene, placed = self._scene, self._placed
+        wished, next_one = self._wished(), self._next_one()
+        scene = wished or self._scene
+        placed = next_one or self._placed
+        has_failed = self._retry_at_s is not None
         if scene is None or placed is None:
-            return "painting the first background"
-        wished = self._wished()
-        if wished is not None:
-            scene, placed = wished, self._shelf.get(wished)
-        if placed is None:
-            status = f"painted when the camera is on: {scene.prompt}"
+            return "the first background failed and is tried again" if has_failed else "painting the first background"
+        if wished is not None and next_one is None:
+            status = f"to be painted: {scene.prompt}"  # from a frame: the camera is off, or another background is shown
         else:
             is_there = placed.plate.prompt == scene.prompt
-            status = f"background: {scene.prompt}" if is_there else f"painting: {scene.prompt}"
+            doing = "background" if is_there else "failed and tried again" if has_failed else "painting"
+            status = f"{doing}: {scene.prompt}"
         ready = self._shelf.status(scene)
         return f"{status} ({ready})" if ready else status
 
@@ -123,12 +124,11 @@ class GeneratedBackground:
     def safe_image(self, size: Size) -> Image:
         """What was shown last, else the plate, else the stand-in: none holds a person or the room.
 
-        If another prompt was chosen since the last frame and its plate is at hand, that plate.
+        If a plate is there that the next frame will show, that plate: none may come for long.
         """
-        wished = None if self._keeps_room else self._wished()
-        at_hand = self._shelf.get(wished) if wished is not None else None
-        if at_hand is not None:
-            return self._previewed(at_hand, size)
+        next_one = None if self._keeps_room else self._next_one()
+        if next_one is not None:
+            return self._previewed(next_one, size)
         self._preview = None
         shown = None if self._keeps_room else self._shown
         if shown is not None and shown.shape[:2] == (size.height, size.width):
@@ -146,10 +146,20 @@ class GeneratedBackground:
         scene = self._scene_at(self._seen_at_s)
         return None if self._scene is None or scene == self._scene or self._is_frozen() else scene
 
+    def _next_one(self) -> PlacedPlate | None:
+        """The plate that the next frame will show in place of the present one, if it is there by now."""
+        wished = self._wished()
+        at_hand = self._shelf.get(wished) if wished is not None else None
+        done = self._orders.waiting()
+        if at_hand is not None or done is None or done.plate is None or done.order is not self._under_way:
+            return at_hand
+        is_frozen = self._is_frozen() and self._placed is not None
+        return None if is_frozen or done.order.scene != (wished or self._scene) else PlacedPlate(done.plate)
+
     def _previewed(self, placed: PlacedPlate, size: Size) -> Image:
         """A plate before a frame shows it, at that size; made once."""
         preview = self._preview
-        if preview is None or preview[0] is not placed or preview[1].shape[:2] != (size.height, size.width):
+        if preview is None or preview[0].plate is not placed.plate or preview[1].shape[:2] != (size.height, size.width):
             preview = self._preview = (placed, _stretched(placed.plate.image, size))
         return preview[1]
 
@@ -159,7 +169,7 @@ class GeneratedBackground:
         scene = self._scene_at(now_s)
         is_due = False
         if scene != self._scene:
-            self._scene, self._retry_at_s = scene, None
+            self._scene, self._retry_at_s, self._pause_s = scene, None, RETRY_AFTER_S
             at_hand = self._shelf.get(scene)
             if at_hand is not None:
                 self._show(at_hand, now_s)

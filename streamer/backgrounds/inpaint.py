@@ -135,7 +135,7 @@ class DiffusionPainter:
                 control_image=self._control(order),
                 width=width,
                 height=height,
-                strength=order.strength,
+                strength=self._strength(order.strength),
                 num_inference_steps=self._steps,
                 guidance_scale=self._guidance,
                 controlnet_conditioning_scale=self._scale,
@@ -143,7 +143,12 @@ class DiffusionPainter:
                 callback_on_step_end=heed_stop,
                 output_type="pt",
             )
-            image = to_image(result.images[0].float())
+            picture = result.images[0].float()
+            if not torch.isfinite(picture).all():  # it would be a black plate
+                raise GenerationError(
+                    "the painter computed no picture but NaN, as some GPUs do in half precision: try --plate-device cpu"
+                )
+            image = to_image(picture)
         if any(result.nsfw_content_detected or ()):
             raise GenerationError("the safety checker refused the plate: use another prompt or seed")
         return image
@@ -152,6 +157,10 @@ class DiffusionPainter:
         """Let go of the networks."""
         self._pipeline = None
         self._prompts.clear()
+
+    def _strength(self, wished: float) -> float:
+        """The strength, or the least at which one step is left to take: without any, the library fails."""
+        return min(1.0, max(wished, 1.01 / self._steps))
 
     def _control(self, order: PaintOrder) -> Any:
         """What the ControlNets are shown: the picture in 0..1 with -1 where it is to be painted; and the hint."""

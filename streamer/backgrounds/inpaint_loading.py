@@ -128,6 +128,8 @@ def _add_lora(pipeline: Any, file: Path) -> None:
         if "PEFT" in str(error):
             raise MissingExtra(f"a LoRA needs the package peft: {INSTALL}") from error
         raise
+    if not any(pipeline.get_list_adapters().values()):  # of which the library says nothing
+        raise ValueError("it is a LoRA for another kind of model than Stable Diffusion 1.5")
     pipeline.fuse_lora()
     pipeline.unload_lora_weights()  # merged: what is left would only slow it down
 
@@ -136,7 +138,8 @@ def _scheduler(diffusers: Any, mode: PlateMode, config: Any) -> Any:
     if mode == "quality":
         return diffusers.UniPCMultistepScheduler.from_config(config)
     if mode == "fast":
-        return diffusers.DDIMScheduler.from_config(config, timestep_spacing="trailing")
+        # Its own default clips latents as if they were pixels, and not every model's folder says otherwise.
+        return diffusers.DDIMScheduler.from_config(config, timestep_spacing="trailing", clip_sample=False)
     return diffusers.LCMScheduler.from_config(config)
 
 
@@ -159,7 +162,7 @@ def _placed(pipeline: Any, settings: PainterSettings) -> Any:
     if is_cuda:
         pipeline.unet.to(memory_format=torch.channels_last)
         pipeline.controlnet.to(memory_format=torch.channels_last)
-        torch.cuda.synchronize()  # the painter works on a stream of its own
+        torch.cuda.synchronize(settings.device)  # the painter works on a stream of its own
     if settings.compile:
         pipeline.unet.compile(fullgraph=True)
         pipeline.controlnet.compile(fullgraph=True)

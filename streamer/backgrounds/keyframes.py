@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Literal, TypeAlias
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.backgrounds.room_motion import STILL, Anchor, Corners, SmallFrame, Stance, make_small, move
-from streamer.frames import Alpha, Image
+from streamer.frames import Alpha, Area, Image
 
 Reason: TypeAlias = Literal["first", "prompt", "cut", "camera", "light", "interval"]
 """Why a plate is due. ``prompt`` is for whoever takes new prompts: the room does not show it."""
@@ -81,10 +81,12 @@ class RoomWatch:
 
     Args:
         policy: from which changes on a new plate is due.
+        picture: where in each frame the picture lies; None = everywhere. Black bars beside it never change.
     """
 
-    def __init__(self, policy: KeyframePolicy = KeyframePolicy()) -> None:
+    def __init__(self, policy: KeyframePolicy = KeyframePolicy(), picture: Area | None = None) -> None:
         self._policy = policy
+        self._picture = picture
         self._comparison: _Comparison | None = None
 
     def reset(self) -> None:
@@ -99,7 +101,7 @@ class RoomWatch:
             alpha: float32 ``(h, w)``, of this very picture.
             pts_s: its presentation time in seconds.
         """
-        self._comparison = _Comparison(self._policy, make_small(image, alpha), pts_s)
+        self._comparison = _Comparison(self._policy, self._small(image, alpha), pts_s)
 
     def look(self, image: Image, alpha: Alpha, pts_s: float) -> View:
         """Compare a frame with the keyframe. To be called for every frame, in order.
@@ -109,7 +111,7 @@ class RoomWatch:
             alpha: float32 ``(h, w)``, of this very picture.
             pts_s: its presentation time in seconds.
         """
-        now = make_small(image, alpha)
+        now = self._small(image, alpha)
         comparison = self._comparison
         if comparison is None or comparison.key.coarse.shape != now.coarse.shape:
             return View("first", 1.0, None)
@@ -117,7 +119,22 @@ class RoomWatch:
         if comparison.key.room.mean() < policy.min_room <= now.room.mean():
             # Whoever filled the keyframe would else hide every later change.
             comparison = self._comparison = _Comparison(policy, now, comparison.kept_s)
-        return comparison.look(now, pts_s)
+        view = comparison.look(now, pts_s)
+        if self._picture is None or view.motion is None:
+            return view
+        return replace(view, motion=_of_the_frame(view.motion, self._picture, image.shape[1]))
+
+    def _small(self, image: Image, alpha: Alpha) -> SmallFrame:
+        if self._picture is None:
+            return make_small(image, alpha)
+        return make_small(image[self._picture.slices], alpha[self._picture.slices])
+
+
+def _of_the_frame(motion: NDArray[np.float32], picture: Area, width_px: int) -> NDArray[np.float32]:
+    """The motion of the picture, in its own width and from its own corner, as that of a frame that holds it."""
+    linear, corner = motion[:, :2], np.array((picture.left, picture.top))
+    shift = (motion[:, 2] * picture.width + corner - linear @ corner) / width_px
+    return np.column_stack((linear, shift)).astype(np.float32)
 
 
 class _Comparison:

@@ -22,7 +22,7 @@ import numpy as np
 from streamer.frames import Alpha, Image, Size
 from streamer.user_folders import user_folder
 
-SCHEMA = 1
+SCHEMA = 2
 """Part of every key: raise it when the same settings come to mean another plate."""
 COARSE = Size(64, 36)
 """What a key sees of the keyframe and of its matte."""

@@ -64,6 +64,10 @@ class PlateOrders(Protocol):
         """The newest delivery that was not yet taken; None if there is none. Never waits."""
         ...
 
+    def waiting(self) -> Delivery | None:
+        """What ``delivery`` would give, without taking it. From any thread."""
+        ...
+
     def close(self) -> None:
         """Give up what is under way and release the generator. May be called twice."""
         ...
@@ -126,6 +130,10 @@ class PlatesAtOnce:
         done, self._done = self._done, None
         return done
 
+    def waiting(self) -> Delivery | None:
+        """See ``PlateOrders``."""
+        return self._done
+
     def close(self) -> None:
         """See ``PlateOrders``."""
         self._closing.set()
@@ -154,7 +162,7 @@ class PlatesInBackground:
         self._under_way: PlateOrder | None = None
         self._newest: PlateOrder | None = None
         self._is_closing = False
-        self._has_complained = False
+        self._complained_of: Scene | None = None
         self._has_complained_ahead = False
         self._changed = threading.Condition()
         self._delivered: Latest[Delivery | None] = Latest(None)
@@ -172,11 +180,15 @@ class PlatesInBackground:
 
     def delivery(self) -> Delivery | None:
         """See ``PlateOrders``."""
-        newest = self._delivered.get()
-        if newest is self._taken:
-            return None
-        self._taken = newest
+        newest = self.waiting()
+        if newest is not None:
+            self._taken = newest
         return newest
+
+    def waiting(self) -> Delivery | None:
+        """See ``PlateOrders``."""
+        newest = self._delivered.get()
+        return None if newest is self._taken else newest
 
     def close(self) -> None:
         """See ``PlateOrders``."""
@@ -225,11 +237,11 @@ class PlatesInBackground:
                 return None
             self._note_failure(order, _as_ours(error))
             return None
-        self._has_complained = False
+        self._complained_of = None
         return plate
 
     def _note_failure(self, order: PlateOrder, error: GenerationError) -> None:
-        """Say the first failure in a row; of those plates that nobody waits for, the first of the run."""
+        """Say the first failure in a row for a prompt; of plates that nobody waits for, the first of the run."""
         if order.is_ahead:
             self._stats.count("failed_plates_ahead")
             level = logging.DEBUG if self._has_complained_ahead else logging.WARNING
@@ -237,8 +249,8 @@ class PlatesInBackground:
             self._has_complained_ahead = True
             return
         self._stats.count("failed_plates")
-        if not self._has_complained:
-            self._has_complained = True
+        if order.scene != self._complained_of:
+            self._complained_of = order.scene
             logger.warning("no new background, keeping the one before: %s", error)
 
 

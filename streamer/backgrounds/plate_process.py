@@ -77,12 +77,18 @@ class PlateProcess:
         self._end()
         # Not fork: threads are running here, and CUDA and OpenMP do not survive it.
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self._open_generator), name="plates", daemon=True)
-        with interrupts_held_back():
-            self._process.start()
-        theirs.close()
-        return self._pipe
+        pipe, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._open_generator), name="plates", daemon=True)
+        try:
+            with interrupts_held_back():
+                process.start()
+        except BaseException:
+            pipe.close()
+            raise
+        finally:
+            theirs.close()
+        self._pipe, self._process = pipe, process
+        return pipe
 
     def _end(self) -> None:
         pipe, self._pipe = self._pipe, None

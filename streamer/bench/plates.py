@@ -130,7 +130,8 @@ def measure_frames(
     one_frame()
     idle = run()
     enough = threading.Event()
-    thread = threading.Thread(target=_paint_until, args=(maker, enough), name="background")
+    failures: list[Exception] = []
+    thread = threading.Thread(target=_paint_until, args=(maker, enough, failures), name="background")
     thread.start()
     try:
         painting = run()
@@ -138,6 +139,8 @@ def measure_frames(
         enough.set()
         thread.join()
         maker.close()
+    if failures:  # frames beside a painter that had ended tell nothing of it
+        raise failures[0]
     p50, p99 = (float(np.percentile(idle, share)) for share in (50, 99))
     busy_p50, busy_p99 = (float(np.percentile(painting, share)) for share in (50, 99))
     return FrameTimes(p50, p99, busy_p50, busy_p99)
@@ -191,9 +194,12 @@ def _plate(maker: PlateMaker) -> Image:
     return maker.generate(keyframe, "a sunlit library", 1, should_stop=lambda: False).image
 
 
-def _paint_until(maker: PlateMaker, enough: threading.Event) -> None:
-    while not enough.is_set():
-        _plate(maker)
+def _paint_until(maker: PlateMaker, enough: threading.Event, failures: list[Exception]) -> None:
+    try:
+        while not enough.is_set():
+            _plate(maker)
+    except Exception as error:  # raised again by whoever waits for the frames
+        failures.append(error)
 
 
 def _reset_memory(device: str) -> None:

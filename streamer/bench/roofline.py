@@ -57,7 +57,10 @@ def matrix_rate(device: str) -> float:
 
 
 def counted_flops(work: Callable[[], object]) -> int:
-    """The floating-point operations of matrix products, convolutions and attention in what ``work`` does."""
+    """The floating-point operations of matrix products, convolutions and attention in what ``work`` does.
+
+    On a CPU attention is left out: torch does not count its kernel there.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:

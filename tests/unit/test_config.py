@@ -120,6 +120,14 @@ def test_a_wrong_yaml_file_is_answered_with_file_and_line(text: str, message: st
     assert error_of(text) == message
 
 
+def test_a_preset_may_name_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    names = ("model_dir", "cues", "weights", "mediapipe_python", "still_folder", "stats")
+    config = read_yaml("\n".join(f"{name}: ~/{name}" for name in names), "my.yaml")
+    assert [getattr(config, name) for name in names] == [tmp_path / name for name in names]
+
+
 def test_an_unknown_key_without_a_near_one_gets_the_whole_list() -> None:
     message = error_of("zzzz: 1")
     assert all(name in message for name in StreamConfig.model_fields)
@@ -216,6 +224,7 @@ def test_the_page_of_settings_is_current() -> None:
         ({"prompt": " "}, "prompt: it must say what to paint"),
         ({"plate_size": "768x440"}, "both sides must be multiples of 64"),
         ({"plate_size": "64x64"}, "both sides must be multiples of 64, from 256 to 2048"),
+        ({"plate_mode": "fastest", "steps": 51}, "plate_mode fastest takes at most 50 steps, not 51"),
         ({"plate_size": "large"}, "plate_size: should be WIDTHxHEIGHT in multiples of 64"),
         ({"plate_device": "gpu"}, "plate_device: should be auto, cpu, cuda, cuda:1 or mps"),
         ({"seed": -1}, "seed: should be greater than or equal to 0"),

@@ -111,8 +111,19 @@ def test_painter_on_the_cpu_says_how_much_of_it_the_frames_are_left(
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(6)), raising=False)
     (painter,) = doctor._painter(config.model_copy(update={"plate_device": "cpu"}))
     assert painter.text.endswith("on cpu with 3 of 6 cores while frames run, at niceness 19")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     (painter,) = doctor._painter(config.model_copy(update={"plate_device": "cuda:1"}))
     assert painter.text.endswith("on cuda:1")
+
+
+def test_a_device_to_paint_on_that_is_not_there_is_no_device(
+    config: StreamConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name)
+    monkeypatch.setattr("streamer.painter.check_painter", lambda config: None)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    (painter,) = doctor._painter(config.model_copy(update={"plate_device": "cuda:2"}))
+    assert (painter.state, painter.text.partition(":")[0]) == ("no", "plate_device cuda")
 
 
 def test_cameras_are_listed_with_their_troubles(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,6 +148,39 @@ def test_failed_plate_is_ordered_again_after_ever_longer_pauses(stage):
         assert len(stage.orders.taken) == attempt + 2
 
 
+def test_status_does_not_say_that_something_is_painted_between_a_failure_and_the_next_attempt(stage):
+    stage.at(0)
+    stage.orders.fail()
+    stage.at(1)
+    assert stage.background.status == "the first background failed and is tried again"
+    stage.at(1 + RETRY_AFTER_S)
+    assert stage.background.status == "painting the first background"
+    stage.orders.deliver(200)
+    stage.at(4)
+    stage.scene = Scene("a library", 7)
+    stage.at(5)
+    stage.orders.fail()
+    stage.at(6)
+    assert stage.background.status == "failed and tried again: a library"
+    stage.at(6 + RETRY_AFTER_S)
+    assert stage.background.status == "painting: a library"
+
+
+def test_pause_after_a_failure_does_not_pass_on_to_another_prompt(stage):
+    stage.at(0)
+    for now_s in (100, 200, 300):
+        stage.orders.fail()
+        stage.at(now_s)
+        stage.at(now_s + 50)
+    stage.scene = Scene("a library", 7)
+    stage.at(400)
+    stage.orders.fail()
+    stage.at(401)
+    orders = len(stage.orders.taken)
+    stage.at(401 + RETRY_AFTER_S)
+    assert len(stage.orders.taken) == orders + 1
+
+
 def test_plate_follows_the_brightness_of_the_room(stage):
     stage.at(0)
     stage.orders.deliver(200)

@@ -1,12 +1,15 @@
 """The production loader and painter on a tiny pipeline with the real one's structure and random weights."""
 
 import shutil
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_diffusion import age, write_base, write_controlnet, write_depth, write_lora, write_tiny_autoencoder
 
+from streamer.backgrounds import inpaint_loading
 from streamer.backgrounds.depth import DepthEstimator
 from streamer.backgrounds.inpaint import DiffusionPainter, PainterSettings, outlines
 from streamer.backgrounds.inpaint_loading import PainterFiles, load_painter
@@ -168,6 +171,17 @@ def test_out_of_memory_is_told_apart(painter, monkeypatch):
         paint(painter)
 
 
+def test_picture_of_nan_is_an_error_and_no_black_plate(painter, monkeypatch):
+    network = painter._pipeline.unet.forward
+
+    def overflowing(*args, **kwargs):
+        return tuple(torch.full_like(tensor, float("nan")) for tensor in network(*args, **kwargs))
+
+    monkeypatch.setattr(painter._pipeline.unet, "forward", overflowing)
+    with pytest.raises(GenerationError, match="NaN"):
+        paint(painter)
+
+
 @pytest.mark.parametrize(("mode", "scheduler"), [("fast", "DDIMScheduler"), ("fastest", "LCMScheduler")])
 def test_fast_modes_take_their_scheduler_lora_and_autoencoder(weights, files, mode, scheduler):
     lora = write_lora(weights / "lora" / "distilled.safetensors")
@@ -180,6 +194,28 @@ def test_fast_modes_take_their_scheduler_lora_and_autoencoder(weights, files, mo
     assert type(distilled._pipeline.vae).__name__ == ("AutoencoderTiny" if decoder else "AutoencoderKL")
     assert difference(paint(plain), paint(distilled)) > 0.5
     assert np.array_equal(paint(distilled), paint(distilled))
+
+
+def test_latents_are_not_clipped_where_the_model_does_not_say_so(files):
+    """Those of Stable Diffusion reach beyond -1 to 1, and DDIM clips unless it is told otherwise."""
+    assert "clip_sample" not in (files.base / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8")
+    assert load_painter(files, PainterSettings("fast"))._pipeline.scheduler.config.clip_sample is False
+
+
+@pytest.mark.parametrize(("mode", "steps", "strength"), [("quality", 1, 0.75), ("fast", 2, 0.4), ("fastest", 4, 0.2)])
+def test_strength_that_leaves_no_step_to_take_takes_one(files, mode, steps, strength):
+    painter = load_painter(files, PainterSettings(mode, steps=steps))
+    asked = []
+    painter.paint(order(strength=strength), should_stop=lambda: bool(asked.append(True)))
+    assert len(asked) == 2, "before the first step and after it"
+
+
+def test_models_are_waited_for_on_the_gpu_that_paints(monkeypatch):
+    waited_for, pipeline = [], MagicMock()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device=None: waited_for.append(device))
+    inpaint_loading._placed(pipeline, PainterSettings(device="cuda:1"))
+    assert waited_for == ["cuda:1"]
 
 
 def test_second_controlnet_hears_the_outlines_of_the_picture(weights, files):
@@ -231,6 +267,28 @@ def test_half_length_files_are_read_when_they_are_all_there_is(tmp_path, files):
     half = load_painter(PainterFiles(base, controlnet), PainterSettings(steps=2))
     assert str(half._pipeline.unet.dtype) == "torch.float32"
     assert difference(paint(half), paint(load_painter(files, PainterSettings(steps=2)))) < 8
+
+
+def test_lora_for_another_kind_of_model_is_refused_and_not_left_out_silently(files, tmp_path):
+    tensors = load_file(write_lora(tmp_path / "right.safetensors"))
+    other = tmp_path / "other.safetensors"
+    save_file({name.replace("unet.", "transformer."): tensor for name, tensor in tensors.items()}, other)
+    styles = (tmp_path / "right.safetensors", other)
+    with pytest.raises(WeightsError, match=r"other\.safetensors cannot be used: it is a LoRA for another kind"):
+        load_painter(PainterFiles(files.base, files.controlnet, styles=styles), PainterSettings(steps=2))
+
+
+def test_every_lora_is_merged(files, tmp_path):
+    def first_layer(*styles):
+        painter = load_painter(PainterFiles(files.base, files.controlnet, styles=styles), PainterSettings(steps=2))
+        tensors = painter._pipeline.unet.state_dict()
+        return next(tensors[name] for name in tensors if name.endswith("to_q.weight"))
+
+    one, two = (write_lora(tmp_path / f"{seed}.safetensors", seed=seed) for seed in (3, 4))
+    plain = first_layer()
+    both = first_layer(one) + first_layer(two) - plain
+    assert torch.allclose(first_layer(one, two), both, atol=1e-5)
+    assert not torch.allclose(both, plain, atol=0.1)
 
 
 @pytest.mark.parametrize("broken", ["base", "controlnet", "lora"])

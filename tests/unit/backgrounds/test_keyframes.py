@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from streamer.backgrounds.keyframes import KeyframePolicy, Reason, RoomWatch, View
-from streamer.frames import Alpha, Image, Size
+from streamer.frames import Alpha, Area, Image, Size
 
 FPS = 25
 SIZE = Size(320, 180)
@@ -170,6 +170,38 @@ def test_change_is_found_once_soon_after_it_is_over_and_never_before(reason: Rea
     assert first == (0, "first")
     assert found[1] == reason
     assert over_s < found[0] <= over_s + FOUND_WITHIN_S
+
+
+BARS = Area(40, 0, 150, 180)
+"""Where a picture held upright lies in a frame."""
+
+
+def barred(script: Script, length_s: float) -> list[tuple[float, View]]:
+    """The same clip through a slit: what is beside it is black, and nobody is there."""
+    watch, seen = RoomWatch(POLICY, BARS), []
+    for number in range(round(length_s * FPS)):
+        now_s = number / FPS
+        image, alpha = (np.zeros_like(whole) for whole in film(script(now_s), number))
+        for whole, part in zip(film(script(now_s), number), (image, alpha), strict=True):
+            part[BARS.slices] = whole[BARS.slices]
+        view = watch.look(image, alpha, now_s)
+        if view.reason is not None:
+            watch.keep(image, alpha, now_s)
+        seen.append((now_s, view))
+    return seen
+
+
+def test_cut_is_found_beside_black_bars() -> None:
+    views = barred(lambda now_s: Shot(person=None, room=1 if now_s < BEGIN_S else 2), 2)
+    (_, first), (at_s, found) = [(now_s, view.reason) for now_s, view in views if view.reason]
+    assert (first, found) == ("first", "cut")
+    assert BEGIN_S < at_s <= BEGIN_S + FOUND_WITHIN_S
+
+
+def test_movement_beside_black_bars_is_that_of_the_whole_frame() -> None:
+    moved = Shot(person=None, right=0.005, down=-0.003, zoom=1.01)
+    views = barred(lambda now_s: moved if now_s > 0.5 else Shot(person=None), 1.5)
+    assert error(views[-1][1], pose(moved)) < 0.002
 
 
 def test_light_that_is_switched_off_is_found_as_soon() -> None:

@@ -51,10 +51,16 @@ def order(prompt, seed=1, *, is_ahead=False):
 
 
 def delivered(orders):
-    """The next delivery, waited for."""
+    """The next delivery, waited for and taken."""
+    assert waited_for(orders)
+    return orders.delivery()
+
+
+def waited_for(orders):
+    """The next delivery, waited for and left there."""
     deadline = threading.Event()
     for _ in range(int(WAIT_S / 0.005)):
-        if (delivery := orders.delivery()) is not None:
+        if (delivery := orders.waiting()) is not None:
             return delivery
         deadline.wait(0.005)
     raise AssertionError("nothing was delivered")
@@ -69,6 +75,7 @@ def test_plate_of_a_file_is_there_when_the_order_returns(stats):
     orders = PlatesAtOnce(ScriptedGenerator(), stats)
     wanted = order("a beach", 5)
     orders.order(wanted)
+    assert orders.waiting().order is wanted
     delivery = orders.delivery()
     assert delivery.order is wanted
     assert delivery.plate.seed == 5
@@ -147,8 +154,10 @@ def test_live_order_returns_at_once_and_the_plate_is_made_on_another_thread(stat
     orders.order(order("a"))
     assert orders.delivery() is None
     gate.set()
+    assert waited_for(orders).plate.prompt == "a"
     assert delivered(orders).plate.prompt == "a"
     assert orders.delivery() is None
+    assert orders.waiting() is None
     assert generator.threads == {"background"}
     orders.close()
     assert generator.closed.is_set()
@@ -168,17 +177,20 @@ def test_of_a_burst_of_orders_only_the_newest_is_delivered(stats):
     orders.close()
 
 
-def test_live_failure_is_delivered_logged_once_and_followed_by_the_next_plate(stats, caplog):
+def test_live_failure_is_delivered_logged_once_for_a_prompt_and_followed_by_the_next_plate(stats, caplog):
     faults = {"a": GenerationError("no room"), "b": RuntimeError("odd")}
     orders = PlatesInBackground(ScriptedGenerator(faults=faults), stats)
     with caplog.at_level(logging.WARNING):
-        for prompt in "ab":
+        for prompt in "aabb":
             orders.order(order(prompt))
             assert delivered(orders).plate is None
         orders.order(order("c"))
         assert delivered(orders).plate.prompt == "c"
-    assert [record.getMessage() for record in caplog.records] == ["no new background, keeping the one before: no room"]
-    assert stats.snapshot().counters["failed_plates"] == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "no new background, keeping the one before: no room",
+        "no new background, keeping the one before: the background cannot be painted: RuntimeError: odd",
+    ]
+    assert stats.snapshot().counters["failed_plates"] == 4
     orders.close()
 
 

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from pickle import PicklingError
 
 import numpy as np
 import pytest
@@ -141,3 +142,11 @@ def test_closed_process_is_not_started_again():
     process.close()
     with pytest.raises(GenerationCancelled):
         process.generate(keyframe(), "a", 1, should_stop=never)
+
+
+def test_process_that_cannot_be_started_leaves_nothing_to_close():
+    process = PlateProcess(lambda: RemoteGenerator())  # which cannot travel to another process
+    for _ in range(2):
+        with pytest.raises((AttributeError, PicklingError), match="lambda"):
+            process.generate(keyframe(), "a", 1, should_stop=never)
+    process.close()

@@ -111,10 +111,60 @@ def test_prompt_that_is_taken_back_while_no_frame_comes_leaves_no_trace(stage):
 def test_while_no_frame_comes_a_prompt_that_is_not_at_hand_waits_and_the_status_says_so(stage):
     stage.scene = Scene("something else", 7)
     assert is_plain(stage.background.safe_image(SIZE), (GREY["a"],) * 3)
-    assert stage.background.status == "painted when the camera is on: something else (ready: 5 of 5 prompts)"
+    assert stage.background.status == "to be painted: something else (ready: 5 of 5 prompts)"
     assert stage.orders.taken == []
     stage.at(200)
     assert stage.background.status == "painting: something else (ready: 5 of 5 prompts)"
+
+
+@pytest.mark.parametrize("is_ahead", [False, True])
+def test_plate_that_is_done_while_no_frame_comes_is_the_safe_picture_and_stays(is_ahead):
+    stage = make_stage(("a", "b"))
+    stage.at(0)
+    stage.orders.deliver(GREY["a"])
+    if not is_ahead:
+        stage.scene = Scene("b", 7)
+    stage.at(1)
+    stage.at(2)
+    assert (stage.orders.taken[-1].prompt, stage.orders.taken[-1].is_ahead) == ("b", is_ahead)
+    stage.scene = Scene("b", 7)
+    assert is_plain(stage.background.safe_image(SIZE), (GREY["a"],) * 3)
+    stage.orders.deliver(GREY["b"])
+    first = stage.background.safe_image(SIZE)
+    assert is_plain(first, (GREY["b"],) * 3)
+    assert stage.background.safe_image(SIZE) is first, "it is made once"
+    assert stage.background.status.startswith("background: b")
+    for now_s in (200, 200.04, 300):
+        assert is_shown(stage, "b", now_s), "the one before must not flash up"
+    assert [order.prompt for order in stage.orders.taken] == ["a", "b"]
+
+
+def test_first_plate_that_is_done_while_no_frame_comes_is_the_safe_picture():
+    stage = make_stage(("a", "b"))
+    stage.at(0)
+    assert is_plain(stage.background.safe_image(SIZE), STAND_IN)
+    stage.orders.deliver(GREY["a"])
+    assert is_plain(stage.background.safe_image(SIZE), (GREY["a"],) * 3)
+    assert stage.background.status.startswith("background: a")
+    assert is_shown(stage, "a", 100)
+
+
+def test_plate_that_is_done_while_no_frame_comes_is_left_alone_if_it_is_not_the_next_one():
+    for change in ("another prompt", "frozen", "failed", "keeps room"):
+        stage = make_stage(("a", "b", "c"), keeps_room=change == "keeps room")
+        stage.at(0)
+        stage.orders.deliver(GREY["a"])
+        stage.scene = Scene("b", 7)
+        stage.at(1)
+        stage.at(2)
+        stage.orders.deliver(GREY["b"])
+        stage.frozen = change == "frozen"
+        if change == "another prompt":
+            stage.scene = Scene("c", 7)
+        if change == "failed":
+            stage.orders.fail()
+        shown = STAND_IN if change == "keeps room" else (GREY["a"],) * 3
+        assert is_plain(stage.background.safe_image(SIZE), shown), change
 
 
 def test_while_no_frame_comes_a_frozen_picture_stays(stage):

@@ -1,12 +1,18 @@
 """The bench of plates, on tiny networks on the CPU."""
 
+import threading
+
 import pytest
 
 pytest.importorskip("diffusers")
 
+from fakes import wait
+
+from streamer.bench import plates as bench_plates
 from streamer.bench.plates import facts, measure_frames, measure_plates
 from streamer.bench.random_diffusion import TINY
 from streamer.bench.roofline import counted_flops
+from streamer.errors import GenerationError
 from streamer.frames import Size
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_torch_thread")]
@@ -27,6 +33,25 @@ def test_frames_are_timed_at_rest_and_beside_the_painter():
     assert len(seen) == 1 + 3 + 3
     assert 0 < frames.idle_p50_ms <= frames.idle_p99_ms
     assert facts([], frames)["frames"]["painting_p99_ms"] == frames.painting_p99_ms
+
+
+def test_painter_that_ends_early_is_no_painter_beside_the_frames(monkeypatch):
+    plates, seen, has_failed = [], [], threading.Event()
+
+    def one_plate(maker):
+        plates.append(maker)
+        if len(plates) > 1:
+            has_failed.set()
+            raise GenerationError("out of memory")
+
+    def one_frame():
+        seen.append(1)
+        if len(seen) > 1 + 2:  # those at rest are over
+            wait(has_failed)
+
+    monkeypatch.setattr(bench_plates, "_plate", one_plate)
+    with pytest.raises(GenerationError, match="out of memory"):
+        measure_frames(one_frame, "cpu", TINY, frames=2)
 
 
 def test_operations_of_a_product_are_counted():
