@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -39,6 +40,8 @@ from models.metrics import score
 from models.training_config import TrainConfig, left_out_rooms, read_config
 from models.unet import UNet
 from models.unet_config import CONFIGS
+
+T = TypeVar("T")
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
@@ -146,11 +149,16 @@ class Run:
         save_network(self.averaged(), self.out / "last.safetensors", note=f"step {self.step}")
 
     def resume(self, path: Path) -> None:
-        """Go on from a ``last.pt``."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        for name in ("network", "heads", "average", "optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-        self.step, self.elapsed_s, self.best_iou = state["step"], state["elapsed_s"], state["best_iou"]
+        """Go on from a ``last.pt``. ``CheckpointError``: it is none, or of another model."""
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            for name in ("network", "heads", "average", "optimizer"):
+                getattr(self, name).load_state_dict(state[name])
+            self.step, self.elapsed_s, self.best_iou = state["step"], state["elapsed_s"], state["best_iou"]
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+        except Exception as error:  # torch raises whatever the damage leads to
+            raise CheckpointError(f"{path} is no last.pt of a run of {self.config.model}; start without it") from error
 
 
 def _fast_bfloat16(device: torch.device) -> bool:
@@ -161,13 +169,32 @@ def _fast_bfloat16(device: torch.device) -> bool:
 def make_composer(config: TrainConfig, config_path: Path, data: Path) -> Composer:
     """Load every folder that the configuration names."""
     people = [
-        CutOutSet(list(cut_outs(load_pairs(data / group.folder, validation=False))), group.share)
+        CutOutSet(_any(list(cut_outs(load_pairs(data / group.folder, validation=False))), group.folder), group.share)
         for group in config.people
     ]
-    whole = [PairSet(load_pairs(data / group.folder, validation=False), group.share) for group in config.whole]
+    whole = [
+        PairSet(_any(load_pairs(data / group.folder, validation=False), group.folder), group.share)
+        for group in config.whole
+    ]
     left_out = left_out_rooms(config, config_path)
-    rooms = [load_backgrounds(data / folder, left_out, validation=False) for folder in config.backgrounds]
+    rooms = [_any(load_backgrounds(data / folder, left_out, validation=False), folder) for folder in config.backgrounds]
     return Composer(people, whole, list(chain.from_iterable(rooms)), empty_share=config.empty_share)
+
+
+def _any(found: list[T], folder: str) -> list[T]:
+    if not found:
+        raise DatasetError(f"{folder} holds nothing to train on: a file whose number ends in 9 is for validation")
+    return found
+
+
+def choose_device(name: str) -> torch.device:
+    """That device. ``DatasetError``: there is none of that name, or not here."""
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # a torch without CUDA asserts that it has it
+        raise DatasetError(f"--device {name}: {str(error).splitlines()[0]}; cpu is always there") from error
+    return device
 
 
 def evaluate(run: Run, pairs: list[Pair]) -> dict[str, float]:
@@ -243,6 +270,7 @@ def main() -> int:
     args = parser.parse_args()
     cv2.setNumThreads(1)  # a forked worker would wait for ever for OpenCV's threads, which do not survive the fork
     try:
+        device = choose_device(args.device)
         config = read_config(args.config)
         if args.steps:
             config = config.model_copy(update={"steps": args.steps})
@@ -250,7 +278,7 @@ def main() -> int:
         pairs = [pair for folder in config.validation for pair in load_pairs(args.data / folder, validation=True)]
         initial = load_network(config.model, args.initial) if args.initial else None
         args.out.mkdir(parents=True, exist_ok=True)
-        run = Run(config, args.out, torch.device(args.device), initial)
+        run = Run(config, args.out, device, initial)
         if args.resume:
             run.resume(args.resume)
     except (DatasetError, CheckpointError) as error:

@@ -12,27 +12,24 @@ from typing import cast
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
 
 from streamer.color_matrix import effective_matrix
-from streamer.errors import ConfigError, SourceError
+from streamer.errors import SourceError
 from streamer.frames import Frame, Image, Planes, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
 from streamer.priorities import yielding_threads
 from streamer.sources.orientation import Orientation
-from streamer.sources.truncation import is_cut_short
+from streamer.sources.video_opening import check_file, check_range, clock_start, open_container, video_stream
 
 _READ_ERRORS_IN_A_ROW = 20
 _SEEK_MARGINS_S = (1, 10, 60)
 """How long before the start to begin: a key frame may be shown later than frames that follow it in the file."""
 _CLOSE_WAIT_S = 2.0
-_BROADCAST_FORMATS = {"mpegts", "mpeg"}
 
 
 class VideoFileSource:
@@ -64,7 +61,7 @@ class VideoFileSource:
     """
 
     def __init__(self, path: Path, *, start_s: float = 0.0, end_s: float | None = None) -> None:
-        _check_range(start_s, end_s)
+        check_range(start_s, end_s)
         self._path = path
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -72,16 +69,16 @@ class VideoFileSource:
         self._packets_read = 0
         self._packets_decodable = 0
         self._frames_decoded = 0
-        self._cut_short = _checked_file(path)
-        self._container = _opened(path)
+        self._cut_short = check_file(path)
+        self._container = open_container(path)
         try:
-            self._stream = _video_stream(self._container, path)
+            self._stream = video_stream(self._container, path)
             self._stream.thread_type = "AUTO"
             self._time_base = self._stream.time_base or Fraction(1, 90000)
             self._fps = self._stream.average_rate or self._stream.guessed_rate or Fraction(30)
-            clock_start = self._clock_start = _clock_start(self._container)
-            self._start = self._tick_from(clock_start + Fraction(start_s)) if start_s > 0 or clock_start > 0 else None
-            self._end = None if end_s is None else self._tick_from(clock_start + Fraction(end_s))
+            begin = self._clock_start = clock_start(self._container)
+            self._start = self._tick_from(begin + Fraction(start_s)) if start_s > 0 or begin > 0 else None
+            self._end = None if end_s is None else self._tick_from(begin + Fraction(end_s))
             self._reformatter = VideoReformatter()
             self._pictures = self._decode(seek=start_s > 0)
             with yielding_threads():
@@ -314,62 +311,6 @@ class VideoFileSource:
         start = first if self._start is None else max(first, self._start)
         end = first + duration if self._end is None else min(first + duration, self._end)
         return max(1, round((end - start) * self._time_base * self._fps))
-
-
-def _check_range(start_s: float, end_s: float | None) -> None:
-    if not 0 <= start_s < float("inf"):
-        raise ConfigError(f"The start must be 0 or more seconds, not {start_s:g}.")
-    if end_s is not None and not end_s > start_s:
-        raise ConfigError(f"The end ({end_s:g} s) must lie after the start ({start_s:g} s).")
-
-
-def _checked_file(path: Path) -> bool:
-    """Explain what is wrong with a path before the demuxer sees it; returns whether the file's end is missing."""
-    try:
-        if path.is_dir():
-            raise SourceError(f"{path}: this is a folder, not a video file.")
-        if path.exists() and not path.is_file():
-            raise SourceError(f"{path}: this is a device or pipe, not a video file.")
-        if path.is_file() and path.stat().st_size == 0:
-            raise SourceError(f"{path}: the file is empty (0 bytes).")
-        return is_cut_short(path)
-    except FileNotFoundError as error:
-        raise SourceError(f"{path}: no such file.") from error
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}.") from error
-
-
-def _opened(path: Path) -> InputContainer:
-    try:
-        # Absolute, or a name such as "http:x.mp4" would be taken for an address.
-        return av.open(str(path.absolute()), "r", metadata_errors="replace")
-    except FFmpegError as error:
-        if isinstance(error, InvalidDataError) and _is_mp4(path):
-            hint = "an MP4 file without its index (moov): the recording was cut off and has to be made again"
-            raise SourceError(f"{path}: {hint}.") from error
-        raise SourceError(f"{path}: not a video file, or damaged from its start ({error.strerror}).") from error
-
-
-def _is_mp4(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(8)[4:] == b"ftyp"
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            if getattr(stream, "codec_context", None) is None:
-                raise SourceError(f"{path}: there is no decoder for its video; convert it to H.264 first.")
-            return stream
-    what = "only sound" if container.streams.audio else "no video"
-    raise SourceError(f"{path}: the file holds {what}; a video is needed.")
-
-
-def _clock_start(container: InputContainer) -> Fraction:
-    """Where "0 seconds" lies on the container's clock. Only a broadcast recording's clock begins anywhere."""
-    if container.start_time is None or container.format.name not in _BROADCAST_FORMATS:
-        return Fraction(0)
-    return max(Fraction(0), Fraction(container.start_time, av.time_base))
 
 
 def _is_full_range(picture: VideoFrame) -> bool:

@@ -10,6 +10,7 @@ import yaml
 
 from models.checkpoints import WEIGHTS_FOLDER, load_network
 from models.datasets import DatasetError, load_pairs
+from models.train import make_composer
 from models.training_config import read_config
 
 CONFIG = {
@@ -110,15 +111,37 @@ def test_wrong_configuration_names_the_key(tmp_path, change, message):
 
 
 def test_commands_answer_bad_input_with_one_line(data, tmp_path):
-    for module, arguments in {
-        "models.train": (data / "config.yaml", "--data", tmp_path, "--out", tmp_path / "run"),
-        "models.evaluate": ("--images", tmp_path / "none"),
-        "models.export": ("--weights", tmp_path / "none.safetensors", "--out", tmp_path / "x.onnx"),
-    }.items():
+    for module, *arguments in (
+        ("models.train", data / "config.yaml", "--data", tmp_path, "--out", tmp_path / "run"),
+        ("models.train", data / "config.yaml", "--data", data, "--out", tmp_path / "run", "--device", "nonsense"),
+        ("models.evaluate", "--images", tmp_path / "none"),
+        ("models.export", "--weights", tmp_path / "none.safetensors", "--out", tmp_path / "x.onnx"),
+    ):
         done = run(module, *arguments)
         assert done.returncode == 2
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, b"no checkpoint"])
+def test_what_cannot_be_resumed_from_is_said_in_one_line(data, tmp_path, content):
+    last = tmp_path / "last.pt"
+    if content is not None:
+        last.write_bytes(content)
+    out = tmp_path / "run"
+    done = run("models.train", data / "config.yaml", "--data", data, "--out", out, "--resume", last)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert str(last) in done.stderr
+
+
+def test_a_folder_with_nothing_but_validation_pictures_is_named(tmp_path):
+    for part in ("people/image", "people/mask", "rooms"):
+        (tmp_path / part).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / part / "9.png"), np.full((64, 64), 255, np.uint8))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    with pytest.raises(DatasetError, match="people holds nothing to train on"):
+        make_composer(read_config(tmp_path / "config.yaml"), tmp_path / "config.yaml", tmp_path)
 
 
 def test_picture_without_a_mask_is_named(tmp_path, data):
