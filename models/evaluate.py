@@ -23,6 +23,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -99,11 +100,18 @@ def save_mattes(mattes: dict[str, Matte], pictures: list[Path], folder: Path) ->
         raise DatasetError(f"the mattes cannot be saved in {folder}: {error.strerror or error}") from error
 
 
+def load(model: str, args: argparse.Namespace) -> UNet:
+    """The network, with the asked-for share of its usual input."""
+    network = load_network(model, args.weights)
+    network.config = replace(network.config, input_area_px=round(network.config.input_area_px * args.input_share))
+    return network
+
+
 def score_configuration(args: argparse.Namespace) -> None:
     """Score all that the configuration validates on."""
     config = read_config(args.config)
     model = args.model or config.model
-    network = load_network(model, args.weights)
+    network = load(model, args)
     print(f"{model}, {torch.get_num_threads()} threads; in brackets: times the best peer's")
     peer = args.peer_python if args.against else None
     sets = validation_sets(config, args.config, args.data)
@@ -117,7 +125,7 @@ def score_clip(args: argparse.Namespace) -> None:
     """Flicker of a real video."""
     model = args.model or "compact"
     peer = args.peer_python if args.against else None
-    network = load_network(model, args.weights)
+    network = load(model, args)
     for name, value in score_video(network, model, args.video, peer=peer, steadiness=args.steadiness).items():
         print(f"{name:20} flicker {value:.3f}")
 
@@ -125,7 +133,7 @@ def score_clip(args: argparse.Namespace) -> None:
 def score_pictures(args: argparse.Namespace) -> None:
     """Matte, save, score and print, ours first."""
     args.model = args.model or "compact"
-    network = load_network(args.model, args.weights)
+    network = load(args.model, args)
     pictures = [path for path in pictures_in(args.images) if not args.validation or is_validation(path.stem)]
     if not pictures:
         raise DatasetError(f"{args.images} holds no picture whose number ends in 9, which --validation asks for")
@@ -154,6 +162,9 @@ def main() -> int:
     parser.add_argument("--save", type=Path, help="folder that receives the mattes")
     parser.add_argument("--model", help="compact or classic; not given: the configuration's, else compact")
     parser.add_argument("--weights", type=Path)
+    parser.add_argument(
+        "--input-share", type=float, default=1.0, help="of the network's usual input; 2.4 is the program's fine detail"
+    )
     parser.add_argument("--validation", action="store_true", help="only files whose number ends in 9")
     parser.add_argument("--against", choices=["mediapipe"])
     parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="interpreter that has the peer")
@@ -163,6 +174,8 @@ def main() -> int:
         parser.error("name a configuration with --data, or --images, or --video")
     if not 0 <= args.steadiness < 1:
         parser.error(f"--steadiness must be from 0 to below 1, not {args.steadiness:g}")
+    if not 0.1 <= args.input_share <= 16:
+        parser.error(f"--input-share must be from 0.1 to 16, not {args.input_share:g}")
     score = score_configuration if args.config else score_pictures if args.images else score_clip
     try:
         score(args)

@@ -10,10 +10,12 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from models import datasets
 from models.datasets import DatasetError
 from models.evaluate import main, save_mattes
+from models.unet import UNet
 
 
 def test_a_saved_matte_has_its_pictures_size(tmp_path: Path) -> None:
@@ -49,3 +51,25 @@ def test_a_peer_sees_the_same_pictures(tmp_path: Path, monkeypatch: pytest.Monke
         (tmp_path / f"1{suffix}").touch()
     assert peer.pictures_in(tmp_path) == datasets.pictures_in(tmp_path)
     del sys.modules["models.peers.mediapipe_matte"]  # it holds the stand-in
+
+
+def test_a_share_of_the_input_makes_the_network_see_another_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((360, 640, 3), np.uint8))
+    seen: list[torch.Size] = []
+    alpha = UNet.alpha
+
+    def watched(self: UNet, x: torch.Tensor) -> torch.Tensor:
+        seen.append(x.shape[2:])
+        return alpha(self, x)
+
+    monkeypatch.setattr(UNet, "alpha", watched)
+    for share in ("1", "2.4"):
+        monkeypatch.setattr("sys.argv", ["evaluate", "--images", str(tmp_path), "--input-share", share])
+        assert main() == 0
+    assert sorted({tuple(size) for size in seen}) == [(192, 320), (288, 512)]
+    monkeypatch.setattr("sys.argv", ["evaluate", "--images", str(tmp_path), "--input-share", "0"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "--input-share must be from 0.1 to 16, not 0" in capsys.readouterr().err
