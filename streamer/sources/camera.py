@@ -186,11 +186,14 @@ def _open(device: int | str, open_capture: Callable[[int | str, int], Capture]) 
 
 
 def _ask(capture: Capture, asked: CameraRequest) -> None:
-    """The format goes first: drivers offer other sizes and rates with each."""
+    """The format goes before the size: drivers offer other ones with each."""
     fourcc = asked.fourcc
+    is_windows = sys.platform == "win32"
     is_hd = (asked.height or 0) >= HD_HEIGHT_PX or (asked.width or 0) >= HD_HEIGHT_PX * 16 // 9
-    if fourcc is None and is_hd and sys.platform.startswith("linux"):
+    if fourcc is None and is_hd and (is_windows or sys.platform.startswith("linux")):
         fourcc = "MJPG"
+    if is_windows and asked.fps is not None:  # after the size it would have OpenCV's DirectShow forget the format
+        capture.set(cv2.CAP_PROP_FPS, asked.fps)
     if fourcc is not None:
         if len(fourcc) != 4:
             raise SourceError(f"a camera format has four letters, such as MJPG, not {fourcc!r}")
@@ -199,7 +202,7 @@ def _ask(capture: Capture, asked: CameraRequest) -> None:
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, float(asked.width))
     if asked.height is not None:
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, float(asked.height))
-    if asked.fps is not None:
+    if not is_windows and asked.fps is not None:
         capture.set(cv2.CAP_PROP_FPS, asked.fps)
     # A queue in the driver is latency. But with one buffer alone USB cameras leave out the picture that begins while it
     # is read, which is half of them; its own reader never lets two fill up.

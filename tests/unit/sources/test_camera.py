@@ -67,22 +67,25 @@ def test_frames_are_rgb_and_of_the_size_that_came_not_of_the_one_the_driver_clai
     assert tuple(frame.image[0, 0]) == (0, 0, 255)
 
 
-def test_the_format_is_asked_for_before_the_size_and_the_queue_is_short() -> None:
+@pytest.mark.parametrize(("platform", "is_rate_first"), [("linux", False), ("darwin", False), ("win32", True)])
+def test_the_format_is_asked_for_before_the_size_and_the_queue_is_short(
+    monkeypatch: pytest.MonkeyPatch, platform: str, is_rate_first: bool
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
     capture = ScriptedCapture()
     camera(capture, CameraRequest(640, 480, 30.0, "YUYV")).close()
-    assert [prop for prop, _ in capture.asked] == [
-        cv2.CAP_PROP_FOURCC,
-        cv2.CAP_PROP_FRAME_WIDTH,
-        cv2.CAP_PROP_FRAME_HEIGHT,
-        cv2.CAP_PROP_FPS,
-        cv2.CAP_PROP_BUFFERSIZE,
-    ]
+    order = [cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT]
+    order.insert(0 if is_rate_first else len(order), cv2.CAP_PROP_FPS)
+    assert [prop for prop, _ in capture.asked] == [*order, cv2.CAP_PROP_BUFFERSIZE]
     assert dict(capture.asked)[cv2.CAP_PROP_BUFFERSIZE] == 2
 
 
+@pytest.mark.parametrize("platform", ["linux", "win32"])
 @pytest.mark.parametrize(("height", "asks"), [(720, True), (480, False), (None, False)])
-def test_on_linux_mjpg_is_asked_for_when_hd_is(monkeypatch: pytest.MonkeyPatch, height: int | None, asks: bool) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
+def test_mjpg_is_asked_for_when_hd_is(
+    monkeypatch: pytest.MonkeyPatch, platform: str, height: int | None, asks: bool
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
     capture = ScriptedCapture()
     camera(capture, CameraRequest(height=height)).close()
     assert (dict(capture.asked).get(cv2.CAP_PROP_FOURCC) == MJPG) is asks
