@@ -111,7 +111,8 @@ class Composer:
         people = 0 if empty else (2 if rng.random() < 0.15 else 1)
         for _ in range(people):
             group = self._people[rng.choice(len(self._people), p=self._people_odds)]
-            person, matte = place(rng, _pick(rng, group.cut_outs), width, height)
+            passes_camera = rng.random() < 0.08
+            person, matte = place(rng, _pick(rng, group.cut_outs), width, height, passes_camera=passes_camera)
             if rng.random() < 0.35:
                 cast_shadow(rng, image, matte)
             if rng.random() < 0.3:
@@ -129,12 +130,17 @@ def _pick(rng: np.random.Generator, items: Sequence[T]) -> T:
     return items[int(rng.integers(len(items)))]
 
 
-def place(rng: np.random.Generator, person: CutOut, width: int, height: int) -> tuple[Picture, Picture]:
-    """The person as a webcam frames them: RGB ``(h, w, 3)`` and mask ``(h, w)`` on an empty canvas of that size."""
+def place(
+    rng: np.random.Generator, person: CutOut, width: int, height: int, *, passes_camera: bool = False
+) -> tuple[Picture, Picture]:
+    """The person as a webcam frames them: RGB ``(h, w, 3)`` and mask ``(h, w)`` on an empty canvas of that size.
+
+    A figure that ``passes_camera`` is seen right under it, from above.
+    """
     body_h, body_w = person.mask.shape
     is_tall = body_h > 1.9 * body_w
     framing = rng.random()
-    if is_tall and rng.random() < 0.08:
+    if is_tall and passes_camera:
         person = under_camera(rng, person)
         body_h, body_w = person.mask.shape
         scale = width * rng.uniform(0.15, 0.6) / body_w
