@@ -48,12 +48,13 @@ class Steadier:
         """Forget earlier frames: the next one starts a new scene."""
         self._picture = None
 
-    def steady(self, picture: Picture, alpha: Matte) -> Matte:
+    def steady(self, picture: Picture, alpha: Matte, *, certain: Matte | None = None) -> Matte:
         """The alpha of this picture, averaged with earlier ones where the picture stands still.
 
         Args:
             picture: RGB uint8 ``(h, w, 3)``, at the alpha's size; another size than before starts a new scene.
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
+            certain: 1 where that alpha is known to be right, and is not averaged, to 0; None = nowhere.
 
         Returns:
             float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` where something moved or it is another answer altogether.
@@ -62,6 +63,8 @@ class Steadier:
             self._picture, self._alpha = picture.astype(np.float32), alpha
             return alpha
         keep = self._stillness(picture)
+        if certain is not None:
+            keep -= keep * certain
         keep *= np.float32(self._strength)
         # The colours are averaged with the same weights: what creeps leaves its mean behind, and counts as motion then.
         self._picture = cv2.blendLinear(picture.astype(np.float32), self._picture, np.float32(1) - keep, keep)

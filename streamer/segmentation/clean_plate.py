@@ -1,11 +1,14 @@
-"""What is known of the room without anybody in it, used to take out of the matte what was there all along.
+"""What is known of the room without anybody in it, used to mend the matte.
 
 A coat on the wall or a shelf beside the head can look like a part of a person to the network. Where the picture is
-still exactly what the room without the person is, texture and all, there is no person.
+still exactly what the room without the person is, texture and all, there is no person. And where the network doubts,
+as it does of a hand before a bright window or of somebody who walks out, but the picture is something else than the
+room, and not the room in shadow, there is one.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -18,32 +21,77 @@ from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
 
 Colours: TypeAlias = NDArray[np.float32]
+Counts: TypeAlias = NDArray[np.uint8]
+Mask: TypeAlias = NDArray[np.bool_]
 Origin: TypeAlias = Literal["learn", "snap"]
 """``learn``: from what shows beside the person. ``snap``: the first second shows the empty room."""
 
 SNAP_FRAMES = 30
 """Frames of the empty room that are averaged."""
-SURE_ROOM = 0.02
+SURE_ROOM = 0.05
 """Alpha up to which a pixel counts as room, as far as nothing near it is more."""
-FAR_PX = 9
+FAR_PX = 5
 """Side of the window, on the small picture, over which nothing may be person for the room to be learnt there."""
-LEARNT_AFTER = 15
+PERSON = 0.5
+"""Alpha from which somebody is there."""
+CLEAR_SHARE = 1 / 8
+"""Side of a window, as a share of the picture's width. Room that is learnt while a person is as near as that may be
+that person's foot, which the network lost. It must not count as strange when the floor is seen again."""
+LEARNT_AFTER = 5
 """How many frames must have shown a pixel of the room before it is known."""
-MEMORY = 0.05
-"""Weight of a new frame in what is known already: the room's light changes slowly."""
-WEIGHTS = np.maximum(MEMORY, 1 / (np.arange(256, dtype=np.float32) + 1))
+CLEAR_AFTER = 15
+"""The same with nobody near, before what differs from it may be taken for a person."""
+PATIENCE = 90
+"""How many frames in a row must show something else than the known room, nobody near, before that is the room: the
+network may lose somebody who walks through for a second or two."""
+MEMORY = 20
+"""How many of the last frames what is known is about the mean of: the room's light changes slowly."""
+WEIGHTS = 1 / (np.minimum(np.arange(256, dtype=np.float32), MEMORY - 1) + 1)
 """Weight of a new frame by how many have shown that pixel of the room."""
 SURE_PERSON = (0.92, 0.97)
 """Alpha from which, and from which entirely, a room that was only learnt does not count: a white shirt before a white
 wall would be eaten."""
-SAMPLE_PX = 3
-"""The light is judged on every third pixel of every third row."""
+SAMPLE_PX = 5
+"""The light is judged on every fifth pixel of every fifth row."""
+LEAST_SAMPLES = 50
+"""With fewer the light is taken to be the same."""
+FLAT = 20.0
+"""Square levels: so much is added to variances, so that a bare wall's colours give a brightness but no contrast."""
 SAME, OTHER = 7.0, 14.0
 """Difference in levels of 0..255, the largest in the window, up to which it is the room's own, and from which not."""
 WINDOW_PX = 7
 """Side of that window on the small picture: a shirt of the wall's colour has folds somewhere in it."""
 LEAST_MATCHING = 0.6
 """Share of the sure room that must match what is known; with less the camera was moved, and nothing is known."""
+DOUBT = (0.04, 0.1)
+"""The network's alpha up to which it rules a person out, whatever else is there, and from which it does not."""
+CERTAIN = 0.92
+"""Alpha from which the network needs no help."""
+STRANGE = (18.0, 40.0)
+"""Difference in levels from which, and from which entirely, something else than the room is there."""
+EDGE = (0.3, 0.7)
+"""The same as a share of the largest difference nearby: at the person's edge the two mix, and that is the network's."""
+EDGE_PX = 9
+"""Side of that window."""
+EVIDENCE = 3.0
+"""What a strange pixel adds to the logit of its alpha: a third becomes nine tenths."""
+SHADOW = (0.25, 0.97)
+"""How much darker than the room a shadow on it may be; darker still is something else."""
+SHADOW_TINT, SHADOW_TINT_SHARE = 12.0, 0.03
+"""Difference in levels from the room so darkened that is still its shadow: so much, and that share of r + g + b."""
+SHADOW_PX = 5
+"""Side of the window of which most must look like shadow: fabric has such pixels here and there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A picture's alpha, mended, and where it is beyond doubt."""
+
+    alpha: Alpha
+    is_room: Mask
+    """Bool ``(h, w)``: the alpha is about 0, and what shows is the room, in shadow perhaps."""
+    strange: Alpha
+    """float32 ``(h, w)`` in [0, 1], 1 = the network doubts, but what shows is not the room."""
 
 
 class CleanPlate:
@@ -57,7 +105,9 @@ class CleanPlate:
         self._given = None if isinstance(origin, str) else origin
         self._learns, self._snaps = (isinstance(origin, str) and origin == word for word in ("learn", "snap"))
         self._room: Colours = np.empty((0, 0, 3), np.float32)
-        self._seen: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
+        self._seen: Counts = np.empty((0, 0), np.uint8)
+        self._seen_clear: Counts = self._seen
+        self._changed: Counts = self._seen
         self._snapped = 0
 
     @property
@@ -69,45 +119,43 @@ class CleanPlate:
         """Forget what was learnt; a picture that was given or snapped is kept."""
         if self._learns:
             self._seen[:] = 0
+            self._seen_clear[:] = 0
+            self._changed[:] = 0
 
-    def clean(self, picture: Image, alpha: Alpha) -> Alpha:
-        """The alpha without what belongs to the room.
+    def clean(self, picture: Image, alpha: Alpha) -> Cleaned:
+        """The alpha without what belongs to the room, and with what does not where the network only doubts.
 
         Args:
             picture: RGB uint8 ``(h, w, 3)``, the small picture.
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
 
         Returns:
-            float32 ``(h, w)``, nowhere more than ``alpha``; all 0 while the room is being snapped.
+            All room while it is being snapped.
         """
         if self._room.shape != picture.shape:
             self._start(Size(picture.shape[1], picture.shape[0]))
-        colours = picture.astype(np.float32)
         if self.is_snapping:
-            self._snap(colours)
-            return np.zeros_like(alpha)
+            self._snap(picture.astype(np.float32))
+            return Cleaned(np.zeros_like(alpha), np.ones(alpha.shape, np.bool_), np.zeros_like(alpha))
         known = self._seen >= LEARNT_AFTER
         is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
-        sure = is_room & known
-        difference = self._difference(colours, sure)
+        seen, expected = self._compared(picture, is_room & known)
+        difference = largest(cv2.absdiff(seen, expected)).astype(np.float32)
         is_other = difference >= OTHER
-        if sure.any() and np.count_nonzero(is_other & sure) > (1 - LEAST_MATCHING) * np.count_nonzero(sure):
+        if self._is_elsewhere(is_room & known, is_other):
             self.reset()
-            return alpha
+            return Cleaned(alpha, np.zeros(alpha.shape, np.bool_), np.zeros_like(alpha))
         if self._learns:
-            self._learn(colours, is_room)
-        window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
-        difference[~known] = 255
-        room = cv2.dilate(difference, window)
-        room -= np.float32(OTHER)
-        room *= np.float32(1 / (SAME - OTHER))
-        # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
-        room = cv2.dilate(np.clip(room, 0, 1, out=room), window)
-        room[is_other] = 0
-        if self._learns:
-            unsure, sure_person = SURE_PERSON
-            room *= np.clip((np.float32(sure_person) - alpha) / np.float32(sure_person - unsure), 0, 1)
-        return alpha - room * alpha
+            self._learn(picture.astype(np.float32), is_room, is_other, is_clear(alpha))
+        shown = self._sameness(difference, known, alpha)
+        may_be_room = known & (difference < STRANGE[1])  # a shadow of somebody, too
+        difference[self._seen_clear < CLEAR_AFTER] = 0
+        strange = strangeness(seen, expected, difference, alpha)
+        # Logit and sigmoid in one: the odds are multiplied.
+        more = alpha * np.exp(np.float32(EVIDENCE) * strange)
+        mended = more / (1 - alpha + more)
+        mended -= mended * shown
+        return Cleaned(mended, may_be_room & (mended < DOUBT[0]), strange)
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)
@@ -119,37 +167,146 @@ class CleanPlate:
             known = cv2.erode(self._seen, np.ones((3, 3), np.uint8))
             self._room = cv2.resize(self._room, size, interpolation=cv2.INTER_LINEAR)
             self._seen = cv2.resize(known, size, interpolation=cv2.INTER_NEAREST)
+            clear = cv2.resize(self._seen_clear, size, interpolation=cv2.INTER_NEAREST)
+            self._seen_clear = cv2.min(self._seen, clear)
+            self._changed = np.zeros_like(self._seen)
             return
         if self._given is None:
             self._snapped = 0
-            self._room, self._seen = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.uint8)
-            return
-        self._room = cover(self._given, size).astype(np.float32)
-        self._seen = np.full(shape, LEARNT_AFTER, np.uint8)
+            self._room, times = np.zeros((*shape, 3), np.float32), 0
+        else:
+            self._room, times = cover(self._given, size).astype(np.float32), MEMORY
+        self._seen, self._seen_clear = (np.full(shape, times, np.uint8) for _ in range(2))
+        self._changed = np.zeros(shape, np.uint8)
 
     def _snap(self, colours: Colours) -> None:
         self._snapped += 1
         self._room += (colours - self._room) / self._snapped
         if self._snapped == SNAP_FRAMES:
-            self._seen[:] = LEARNT_AFTER
+            self._seen[:] = MEMORY
+            self._seen_clear[:] = MEMORY
 
-    def _learn(self, colours: Colours, is_room: NDArray[np.bool_]) -> None:
-        """Average what shows of the room into what is known of it."""
-        seen_here = is_room.view(np.uint8)
-        weight = cv2.LUT(self._seen, WEIGHTS) * seen_here
+    def _learn(self, colours: Colours, is_room: Mask, is_other: Mask, is_clear: Mask) -> None:
+        """Average what shows of the room into what is known of it, and begin anew where it has changed for good."""
+        is_shown = is_room & (is_clear | (self._seen_clear < CLEAR_AFTER))
+        is_changed = is_shown & is_other & (self._seen >= LEARNT_AFTER)
+        self._changed[is_shown & ~is_changed] = 0
+        self._changed[is_changed] += 1
+        is_new = self._changed > PATIENCE
+        for times in (self._seen, self._seen_clear, self._changed):
+            times[is_new] = 0
+        shown = (is_shown & ~is_changed).view(np.uint8)
+        shown_clear = shown * is_clear
+        times = np.where(is_clear, self._seen_clear, self._seen)
+        weight = cv2.LUT(times, WEIGHTS) * shown
         self._room = cv2.blendLinear(colours, self._room, weight, np.float32(1) - weight)
-        self._seen = cv2.min(cv2.add(self._seen, seen_here), LEARNT_AFTER)
+        self._seen = cv2.min(cv2.add(self._seen, shown), MEMORY)
+        self._seen_clear = cv2.min(cv2.add(self._seen_clear, shown_clear), MEMORY)
 
-    def _difference(self, colours: Colours, sure: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """How far each pixel is from the room, in levels, brightness of the whole picture allowed for: ``(h, w)``."""
-        gain = np.ones(3, np.float32)
+    def _compared(self, picture: Image, sure: Mask) -> tuple[Image, Image]:
+        """The picture and the room in its light, both without their noise; ``sure`` is the known room that shows."""
+        room = cv2.convertScaleAbs(self._room)
         some = np.s_[::SAMPLE_PX, ::SAMPLE_PX]
-        if sure[some].any():
-            now, then = colours[some][sure[some]], self._room[some][sure[some]]
-            gain = ((np.median(now, axis=0) + 1) / (np.median(then, axis=0) + 1)).astype(np.float32)
-        expected = cv2.transform(self._room, np.diag(gain))
-        red, green, blue = cv2.split(cv2.blur(cv2.subtract(colours, expected), (3, 3)))
-        return cv2.max(cv2.max(np.abs(red), np.abs(green)), np.abs(blue))
+        if np.count_nonzero(sure[some]) >= LEAST_SAMPLES:
+            room = cv2.transform(room, fitted_light(room[some][sure[some]], picture[some][sure[some]]))
+        return cv2.blur(picture, (3, 3)), cv2.blur(room, (3, 3))
+
+    def _is_elsewhere(self, sure: Mask, is_other: Mask) -> bool:
+        """Whether the camera looks at something else than the room that is known."""
+        count = np.count_nonzero(sure)
+        return bool(count and np.count_nonzero(is_other & sure) > (1 - LEAST_MATCHING) * count)
+
+    def _sameness(self, difference: Colours, known: Mask, alpha: Alpha) -> Colours:
+        """1 where the picture is the room's own, 0 where it is not or the room is not known: ``(h, w)``."""
+        window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
+        same = cv2.dilate(np.where(known, difference, np.float32(255)), window)
+        same -= np.float32(OTHER)
+        same *= np.float32(1 / (SAME - OTHER))
+        # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
+        same = cv2.dilate(np.clip(same, 0, 1, out=same), window)
+        same[difference >= OTHER] = 0
+        if self._learns:
+            unsure, sure_person = SURE_PERSON
+            same *= np.clip((np.float32(sure_person) - alpha) / np.float32(sure_person - unsure), 0, 1)
+        return same
+
+
+def fitted_light(then: Image, now: Image) -> Colours:
+    """The brightness and contrast of each channel that turn the colours then into those now: ``(n, 3)`` to ``(3, 4)``.
+
+    Cameras change both by themselves. The second fit leaves out what the first is far off: shadows, and people.
+    """
+    x, y = (np.ascontiguousarray(colours.T, np.float32) for colours in (then, now))
+    for _ in range(2):
+        mean_x, mean_y = x.mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)
+        from_mean = x - mean_x
+        covariance = (from_mean * (y - mean_y)).mean(axis=1, keepdims=True)
+        slope = (covariance + FLAT) / (np.square(from_mean).mean(axis=1, keepdims=True) + FLAT)
+        offset = mean_y - slope * mean_x
+        far = np.abs(x * slope + offset - y).max(axis=0)
+        near = far <= max(OTHER, 2 * far.mean())
+        x, y = x[:, near], y[:, near]
+    return np.hstack([np.diag(slope[:, 0]), offset]).astype(np.float32)
+
+
+def is_clear(alpha: Alpha) -> Mask:
+    """Where no person is near: bool ``(h, w)``."""
+    side = round(alpha.shape[1] * CLEAR_SHARE) | 1
+    people = cv2.boxFilter((alpha > PERSON).view(np.uint8), cv2.CV_32F, (side, side), normalize=False)
+    clear: Mask = people == 0
+    return clear
+
+
+def strangeness(seen: Image, expected: Image, difference: Colours, alpha: Alpha) -> Alpha:
+    """1 where the network doubts and something else than the room shows, 0 where not: float32 ``(h, w)``.
+
+    Args:
+        seen: the picture, RGB uint8 ``(h, w, 3)``.
+        expected: the room in the picture's light, alike.
+        difference: the largest of the channels' differences, float32 ``(h, w)``; 0 where the room is not known.
+        alpha: float32 ``(h, w)`` in [0, 1].
+    """
+    strange = np.zeros_like(alpha)
+    is_open = (difference > STRANGE[0]) & (alpha > DOUBT[0]) & (alpha < CERTAIN)
+    left, top, width, height = cv2.boundingRect(is_open.view(np.uint8))
+    if width == 0:
+        return strange
+    margin = max(EDGE_PX, SHADOW_PX) // 2
+    here = np.s_[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin]
+    seen, expected, difference, alpha = seen[here], expected[here], difference[here], alpha[here]
+    nearby = cv2.dilate(difference, np.ones((EDGE_PX, EDGE_PX), np.uint8))
+    evidence = ramp(difference, STRANGE) * ramp(alpha, DOUBT)
+    evidence *= ramp(difference / np.maximum(nearby, np.float32(1)), EDGE)
+    strange[here] = evidence * (1 - shadow(seen.astype(np.float32), expected.astype(np.float32)))
+    return strange
+
+
+def shadow(seen: Colours, expected: Colours) -> Colours:
+    """1 where the picture is the room in somebody's shadow, 0 where not: float32 ``(h, w)``.
+
+    A shadow darkens all channels by about as much (Horprasert et al., "A statistical approach for real-time robust
+    background subtraction and shadow detection", 1999).
+    """
+    total = cv2.transform(expected, np.ones((1, 3), np.float32))
+    share = (cv2.transform(seen, np.ones((1, 3), np.float32)) + 1) / (total + 1)
+    tint = largest(cv2.absdiff(seen, expected * share[..., None]))
+    darkest, brightest = SHADOW
+    looks = (share > darkest) & (share < brightest) & (tint < SHADOW_TINT + SHADOW_TINT_SHARE * total)
+    return ramp(cv2.blur(looks.astype(np.float32), (SHADOW_PX, SHADOW_PX)), (0.5, 0.9))
+
+
+def largest(channels: Image | Colours) -> Image | Colours:
+    """The largest channel of each pixel: ``(h, w, 3)`` to ``(h, w)``."""
+    red, green, blue = cv2.split(channels)
+    return cv2.max(cv2.max(red, green), blue)
+
+
+def ramp(values: Colours, ends: tuple[float, float]) -> Colours:
+    """0 up to the first of the ends, 1 from the second on, a straight line between them."""
+    low, high = ends
+    rising = values - np.float32(low)
+    rising *= np.float32(1 / (high - low))
+    return np.clip(rising, 0, 1, out=rising)
 
 
 def open_clean_plate(spec: str) -> CleanPlate | None:

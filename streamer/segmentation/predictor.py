@@ -156,9 +156,12 @@ class NetworkSegmenter:
             self._seen = None
             raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
         small = small[: shrunk.shape[0], : shrunk.shape[1]]
-        if self._clean_plate is not None:
-            small = self._clean_plate.clean(shrunk, small)
-        return self._sorter.sort(self._steadier.steady(shrunk, stretch_contrast(small)))
+        if self._clean_plate is None:
+            return self._sorter.sort(self._steadier.steady(shrunk, stretch_contrast(small)))
+        cleaned = self._clean_plate.clean(shrunk, small)
+        steadied = self._steadier.steady(shrunk, stretch_contrast(cleaned.alpha), certain=cleaned.strange)
+        # A haze of earlier frames has no place there. The steadier's own memory goes on, against shimmer.
+        return self._sorter.sort(np.where(cleaned.is_room, np.float32(0), steadied))
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
