@@ -189,7 +189,9 @@ class CleanPlate:
     def _learn(self, colours: Colours, is_room: Mask, is_other: Mask, is_clear: Mask) -> None:
         """Average what shows of the room into what is known of it, and begin anew where it has changed for good."""
         is_shown = is_room & (is_clear | (self._seen_clear < CLEAR_AFTER))
-        is_changed = is_shown & is_other & (self._seen >= LEARNT_AFTER)
+        is_known = self._seen >= LEARNT_AFTER
+        self._seen[is_shown & is_other & ~is_known] = 0
+        is_changed = is_shown & is_other & is_known
         self._changed[is_shown & ~is_changed] = 0
         self._changed[is_changed] += 1
         is_new = self._changed > PATIENCE
