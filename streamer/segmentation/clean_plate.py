@@ -37,22 +37,24 @@ PERSON = 0.5
 CLEAR_SHARE = 1 / 8
 """Side of a window, as a share of the picture's width. Room that is learnt while a person is as near as that may be
 that person's foot, which the network lost. It must not count as strange when the floor is seen again."""
-LEARNT_AFTER = 5
-"""How many frames must have shown a pixel of the room before it is known."""
-CLEAR_AFTER = 15
+LEARN_EVERY = 2
+"""The room is learnt from every second frame: half the time."""
+LEARNT_AFTER = 3
+"""How many of those frames must have shown a pixel of the room before it is known."""
+CLEAR_AFTER = 8
 """The same with nobody near, before what differs from it may be taken for a person."""
-PATIENCE = 90
-"""How many frames in a row must show something else than the known room, nobody near, before that is the room: the
+PATIENCE = 45
+"""How many of them in a row must show something else than the known room, nobody near, before that is the room: the
 network may lose somebody who walks through for a second or two."""
-MEMORY = 20
-"""How many of the last frames what is known is about the mean of: the room's light changes slowly."""
+MEMORY = 12
+"""How many of the last of them what is known is about the mean of: the room's light changes slowly."""
 WEIGHTS = 1 / (np.minimum(np.arange(256, dtype=np.float32), MEMORY - 1) + 1)
 """Weight of a new frame by how many have shown that pixel of the room."""
 SURE_PERSON = (0.92, 0.97)
 """Alpha from which, and from which entirely, a room that was only learnt does not count: a white shirt before a white
 wall would be eaten."""
-SAMPLE_PX = 5
-"""The light is judged on every fifth pixel of every fifth row."""
+SAMPLE_PX = 8
+"""The light is judged on every eighth pixel of every eighth row."""
 LEAST_SAMPLES = 50
 """With fewer the light is taken to be the same."""
 FLAT = 20.0
@@ -109,6 +111,7 @@ class CleanPlate:
         self._seen_clear: Counts = self._seen
         self._changed: Counts = self._seen
         self._snapped = 0
+        self._frame = 0
 
     @property
     def is_snapping(self) -> bool:
@@ -145,15 +148,17 @@ class CleanPlate:
         if self._is_elsewhere(is_room & known, is_other):
             self.reset()
             return Cleaned(alpha, np.zeros(alpha.shape, np.bool_), np.zeros_like(alpha))
-        if self._learns:
+        self._frame += 1
+        if self._learns and self._frame % LEARN_EVERY == 1:
             self._learn(picture.astype(np.float32), is_room, is_other, is_clear(alpha))
         shown = self._sameness(difference, known, alpha)
         may_be_room = known & (difference < STRANGE[1])  # a shadow of somebody, too
         difference[self._seen_clear < CLEAR_AFTER] = 0
         strange = strangeness(seen, expected, difference, alpha)
         # Logit and sigmoid in one: the odds are multiplied.
-        more = alpha * np.exp(np.float32(EVIDENCE) * strange)
-        mended = more / (1 - alpha + more)
+        more = cv2.exp(strange * np.float32(EVIDENCE))
+        more *= alpha
+        mended = more / (more + (1 - alpha))
         mended -= mended * shown
         return Cleaned(mended, may_be_room & (mended < DOUBT[0]), strange)
 

@@ -8,7 +8,7 @@ import pytest
 
 from streamer.errors import ConfigError
 from streamer.frames import Alpha, Image
-from streamer.segmentation.clean_plate import LEARNT_AFTER, SNAP_FRAMES, CleanPlate, open_clean_plate
+from streamer.segmentation.clean_plate import LEARN_EVERY, LEARNT_AFTER, SNAP_FRAMES, CleanPlate, open_clean_plate
 
 HEIGHT, WIDTH = 90, 160
 COAT = np.s_[20:60, 120:140]
@@ -68,7 +68,7 @@ def test_a_room_that_no_longer_matches_is_not_believed() -> None:
 
 def test_the_room_is_learnt_beside_a_person_who_moves_and_only_there() -> None:
     plate = CleanPlate("learn")
-    for moment in range(LEARNT_AFTER + 5):
+    for moment in range(LEARN_EVERY * (LEARNT_AFTER + 3)):
         picture, _, truth = scene(10, seed=moment)
         assert np.array_equal(plate.clean(picture, truth).alpha, truth)
     picture, alpha, truth = scene(10, seed=99)
@@ -81,7 +81,7 @@ def test_the_room_is_learnt_beside_a_person_who_moves_and_only_there() -> None:
 
 def test_a_shirt_of_the_learnt_walls_colour_is_kept_where_the_network_is_sure_of_it() -> None:
     plate = CleanPlate("learn")
-    for moment in range(LEARNT_AFTER + 5):
+    for moment in range(LEARN_EVERY * (LEARNT_AFTER + 3)):
         picture, _, truth = scene(10, seed=moment)
         plate.clean(picture, truth)
     picture, _, truth = scene(10, seed=99)
@@ -91,7 +91,7 @@ def test_a_shirt_of_the_learnt_walls_colour_is_kept_where_the_network_is_sure_of
 
 def test_what_was_learnt_is_known_at_another_size_too_and_forgotten_in_a_new_scene() -> None:
     plate = CleanPlate("learn")
-    for moment in range(LEARNT_AFTER + 5):
+    for moment in range(LEARN_EVERY * (LEARNT_AFTER + 3)):
         picture, _, truth = scene(10, seed=moment)
         plate.clean(picture, truth)
     picture, alpha, truth = scene(10, seed=99)
@@ -106,7 +106,7 @@ def test_what_was_learnt_is_known_at_another_size_too_and_forgotten_in_a_new_sce
 
 def test_what_always_was_taken_for_a_person_is_never_learnt() -> None:
     plate = CleanPlate("learn")
-    for moment in range(LEARNT_AFTER + 5):
+    for moment in range(LEARN_EVERY * (LEARNT_AFTER + 3)):
         picture, alpha, _ = scene(10, seed=moment)
         cleaned = plate.clean(picture, alpha).alpha
     assert inner(cleaned) > 0.85

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.framing import Framing
 from streamer.frames import Alpha, Image
-from streamer.segmentation.clean_plate import CLEAR_AFTER, PATIENCE, CleanPlate, fitted_light
+from streamer.segmentation.clean_plate import CLEAR_AFTER, LEARN_EVERY, PATIENCE, CleanPlate, fitted_light
 from streamer.segmentation.predictor import NetworkSegmenter
 from streamer.segmentation.runtimes import Runtime
 
@@ -41,7 +41,7 @@ def inner(alpha: Alpha, where: tuple[slice, slice] = HAND) -> Alpha:
     return alpha[where][4:-4, 4:-4]
 
 
-def learnt(frames: int = CLEAR_AFTER + 2) -> CleanPlate:
+def learnt(frames: int = LEARN_EVERY * (CLEAR_AFTER + 2)) -> CleanPlate:
     """A plate that saw the empty room for so long."""
     plate = CleanPlate("learn")
     for moment in range(frames):
@@ -104,7 +104,7 @@ def test_the_floor_is_not_forgotten_under_a_foot_that_the_network_never_sees() -
     plate, (picture, alpha) = learnt(), with_body()
     shod = picture.copy()
     shod[foot] = (240, 30, 200)
-    for moment in range(PATIENCE + 30):
+    for moment in range(LEARN_EVERY * (PATIENCE + 15)):
         plate.clean(seen(shod, moment), alpha)
     unsure = alpha.copy()
     unsure[foot] = 0.3
@@ -117,12 +117,12 @@ def test_who_walks_through_unseen_is_not_learnt_and_who_puts_a_chair_there_is() 
     changed[HAND] = (240, 30, 200)
     doubted = away.copy()
     doubted[HAND] = 0.3
-    for moment in range(PATIENCE - 5):
+    for moment in range(LEARN_EVERY * (PATIENCE - 5)):
         plate.clean(seen(changed, moment), away)
     for moment in range(3):
         plate.clean(seen(room(), moment), away)
     assert inner(plate.clean(seen(changed), doubted).alpha).min() > 0.85, "the room is known as it was"
-    for moment in range(PATIENCE + CLEAR_AFTER + 5):
+    for moment in range(LEARN_EVERY * (PATIENCE + CLEAR_AFTER + 5)):
         plate.clean(seen(changed, moment), away)
     assert inner(plate.clean(seen(changed), doubted).alpha).max() < 0.05, "the chair is the room's own now"
 
@@ -164,7 +164,7 @@ def same_size(width: int, height: int) -> Framing:
 def test_no_haze_is_left_on_the_known_room_by_earlier_frames() -> None:
     beside, away = np.s_[40:70, 60:80], np.zeros((HEIGHT, WIDTH), np.float32)
     shaded, alone = with_body()
-    shaded[beside] = (shaded[beside] * 0.83).astype(np.uint8)
+    shaded[beside] = (shaded[beside] * 0.88).astype(np.uint8)
     hazy = alone.copy()
     hazy[beside] = 0.5
     left: dict[str, float] = {}
