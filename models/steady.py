@@ -4,7 +4,7 @@ A network that sees each frame for itself answers sensor noise with a shimmering
 changed, neither has the truth, so there the mean over the last frames is the better answer. Where it has changed, the
 frame's own alpha is taken as it is: nothing of an earlier frame is left behind a waving hand. So it is where the
 network has changed its mind, which is no shimmer: black hair that comes in looks still, and would be a hole while the
-frames that missed it are averaged away.
+frames that missed it are averaged away. What stays below its mean for some frames is no shimmer either.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ STILL, MOVING = 3.0, 6.0
 """A change of up to this many times the noise is none at all; from this many on it is motion."""
 SHIMMER, CHANGE_OF_MIND = 0.4, 0.7
 """Difference of the alpha from its mean up to which it is averaged, and from which it is taken as it is."""
+FALL_RATE = 0.2
+"""Weight of a frame in how far the alpha has been below its mean of late."""
+FALLING, FALLEN = 0.15, 0.25
+"""So far below for some frames is a little wrong, and so far is no shimmer either: a wall that comes out slowly from
+behind a head looks still, and would trail the head as a halo."""
 LEAST_STILL = 0.3
 """Share of the picture that must stand still; with less the scene was cut or the camera moves."""
 
@@ -43,6 +48,7 @@ class Steadier:
         self._strength = strength
         self._picture: NDArray[np.float32] | None = None
         self._alpha: Matte = np.empty((0, 0), np.float32)
+        self._above: Matte = self._alpha
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
@@ -60,7 +66,7 @@ class Steadier:
             float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` where something moved or it is another answer altogether.
         """
         if self._strength == 0 or self._picture is None or self._picture.shape != picture.shape:
-            self._picture, self._alpha = picture.astype(np.float32), alpha
+            self._picture, self._alpha, self._above = picture.astype(np.float32), alpha, np.zeros_like(alpha)
             return alpha
         keep = self._stillness(picture)
         if certain is not None:
@@ -69,6 +75,10 @@ class Steadier:
         # The colours are averaged with the same weights: what creeps leaves its mean behind, and counts as motion then.
         self._picture = cv2.blendLinear(picture.astype(np.float32), self._picture, np.float32(1) - keep, keep)
         steadied = cv2.subtract(self._alpha, alpha)
+        self._above = cv2.addWeighted(steadied, FALL_RATE, self._above, 1 - FALL_RATE, 0)
+        shimmer = self._above - np.float32(FALLEN)
+        shimmer *= np.float32(1 / (FALLING - FALLEN))
+        keep *= np.clip(shimmer, 0, 1, out=shimmer)
         trust = np.abs(steadied)
         trust -= np.float32(CHANGE_OF_MIND)
         trust *= np.float32(1 / (SHIMMER - CHANGE_OF_MIND))

@@ -73,6 +73,21 @@ def test_where_the_network_changes_its_mind_its_new_answer_counts_at_once(answer
     assert np.all(changed == answers[1])
 
 
+def test_what_stays_lower_for_some_frames_is_no_halo_and_what_goes_up_and_down_is_still_averaged() -> None:
+    steadier = Steadier(0.95)
+    picture, _ = scene(30)
+    answers = [0.4] * 12 + [0.0] * 8
+    for moment, answer in enumerate(answers):
+        steadied = steadier.steady(noisy(picture, 2.0, moment), np.full((HEIGHT, WIDTH), answer, np.float32))
+    assert steadied.max() < 0.1
+    steadier.reset()
+    shimmer = [
+        steadier.steady(noisy(picture, 2.0, moment), np.full((HEIGHT, WIDTH), 0.3 + 0.2 * (-1) ** moment, np.float32))
+        for moment in range(40)
+    ]
+    assert np.ptp(shimmer[20:], axis=0).mean() < 0.06
+
+
 def test_after_a_reset_and_at_another_size_the_first_alpha_is_taken_as_it_is() -> None:
     steadier = Steadier(0.9)
     picture, alpha = scene(30)
