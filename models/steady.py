@@ -60,7 +60,7 @@ class Steadier:
         Args:
             picture: RGB uint8 ``(h, w, 3)``, at the alpha's size; another size than before starts a new scene.
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
-            certain: 1 where that alpha is known to be right, and is not averaged, to 0; None = nowhere.
+            certain: 1 where that alpha rests on more than the network, and is not averaged, to 0; None = nowhere.
 
         Returns:
             float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` where something moved or it is another answer altogether.

@@ -224,8 +224,8 @@ class StreamConfig(BaseModel):
 
     clean_plate: Annotated[str, Field(min_length=1)] = "learn"
     """What is known of the room without a person, so that its furniture is not taken for one, nor a hand for the room:
-    learn (from what shows beside the person), snap (the first second shows it empty), a picture of it, or off. While
-    the camera moves nothing is known."""
+    learn (from what shows beside the person), snap (the first second shows it empty), a picture of it, or off. For a
+    camera that stands still; when it is moved the room is learnt anew."""
     steadiness: Annotated[float, Field(ge=0, le=0.98)] = 0.95
     """How much the matte is averaged with earlier ones where the picture stands still; 0 takes each frame for itself.
     What moves is never averaged."""

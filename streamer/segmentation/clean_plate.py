@@ -41,11 +41,11 @@ LEARN_EVERY = 2
 """The room is learnt from every second frame: half the time."""
 LEARNT_AFTER = 3
 """How many of those frames must have shown a pixel of the room before it is known."""
-CLEAR_AFTER = 8
+CLEAR_AFTER = 12
 """The same with nobody near, before what differs from it may be taken for a person."""
 PATIENCE = 45
-"""How many of them in a row must show something else than the known room, nobody near, before that is the room: the
-network may lose somebody who walks through for a second or two."""
+"""How many of them must show something else than a pixel's known room, and never that room, before it is forgotten:
+the network may lose somebody who walks through for a second or two."""
 MEMORY = 12
 """How many of the last of them what is known is about the mean of: the room's light changes slowly."""
 WEIGHTS = 1 / (np.minimum(np.arange(256, dtype=np.float32), MEMORY - 1) + 1)
@@ -65,12 +65,25 @@ WINDOW_PX = 7
 """Side of that window on the small picture: a shirt of the wall's colour has folds somewhere in it."""
 LEAST_MATCHING = 0.6
 """Share of the sure room that must match what is known; with less the camera was moved, and nothing is known."""
-DOUBT = (0.04, 0.1)
+WELL_MATCHING = 0.8
+"""Share from which what differs may be taken for a person; in between less and less."""
+LEAST_SURE = 0.05
+"""Share of the picture that must be sure room to say whether it matches at all: with a person right before the camera
+after a cut nothing shows that the room is another one."""
+SLOPES = (0.3, 3.0)
+"""How much less and how much more contrast than the known room the same room may have. To a bare wall any room fits,
+with no contrast."""
+HAZE = (0.04, 0.08)
+"""Alpha up to which nothing is left of earlier frames where the room may show, and from which all of it."""
+DOUBT = (0.1, 0.25)
 """The network's alpha up to which it rules a person out, whatever else is there, and from which it does not."""
 CERTAIN = 0.92
 """Alpha from which the network needs no help."""
 STRANGE = (18.0, 40.0)
-"""Difference in levels from which, and from which entirely, something else than the room is there."""
+"""Difference in levels, from the nearest of the room's colours nearby, from which, and from which entirely, something
+else than the room is there."""
+NEARBY_PX = 7
+"""Side of that window: a camera is nudged, and things have edges."""
 EDGE = (0.3, 0.7)
 """The same as a share of the largest difference nearby: at the person's edge the two mix, and that is the network's."""
 EDGE_PX = 9
@@ -90,8 +103,8 @@ class Cleaned:
     """A picture's alpha, mended, and where it is beyond doubt."""
 
     alpha: Alpha
-    is_room: Mask
-    """Bool ``(h, w)``: the alpha is about 0, and what shows is the room, in shadow perhaps."""
+    room: Alpha
+    """float32 ``(h, w)`` in [0, 1], 1 = the alpha is about 0, and what shows is the room, in another light perhaps."""
     strange: Alpha
     """float32 ``(h, w)`` in [0, 1], 1 = the network doubts, but what shows is not the room."""
 
@@ -139,28 +152,36 @@ class CleanPlate:
             self._start(Size(picture.shape[1], picture.shape[0]))
         if self.is_snapping:
             self._snap(picture.astype(np.float32))
-            return Cleaned(np.zeros_like(alpha), np.ones(alpha.shape, np.bool_), np.zeros_like(alpha))
+            return Cleaned(np.zeros_like(alpha), np.ones_like(alpha), np.zeros_like(alpha))
         known = self._seen >= LEARNT_AFTER
         is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
-        seen, expected = self._compared(picture, is_room & known)
+        sure = is_room & known
+        seen, expected, is_same_light = self._compared(picture, sure)
         difference = largest(cv2.absdiff(seen, expected)).astype(np.float32)
         is_other = difference >= OTHER
-        if self._is_elsewhere(is_room & known, is_other):
+        may_be_room = known & (difference < STRANGE[1])  # in a shadow of somebody, too
+        sure_px = int(np.count_nonzero(sure))
+        matching = 1 - np.count_nonzero(is_other & sure) / max(1, sure_px)
+        if not is_same_light or matching < LEAST_MATCHING:
             self.reset()
-            return Cleaned(alpha, np.zeros(alpha.shape, np.bool_), np.zeros_like(alpha))
+            return Cleaned(alpha, np.zeros_like(alpha), np.zeros_like(alpha))
         self._frame += 1
         if self._learns and self._frame % LEARN_EVERY == 1:
             self._learn(picture.astype(np.float32), is_room, is_other, is_clear(alpha))
         shown = self._sameness(difference, known, alpha)
-        may_be_room = known & (difference < STRANGE[1])  # a shadow of somebody, too
-        difference[self._seen_clear < CLEAR_AFTER] = 0
-        strange = strangeness(seen, expected, difference, alpha)
-        # Logit and sigmoid in one: the odds are multiplied.
-        more = cv2.exp(strange * np.float32(EVIDENCE))
-        more *= alpha
-        mended = more / (more + (1 - alpha))
-        mended -= mended * shown
-        return Cleaned(mended, may_be_room & (mended < DOUBT[0]), strange)
+        strange, mended = np.zeros_like(alpha), alpha
+        if sure_px > LEAST_SURE * alpha.size:
+            difference[~known | (self._seen_clear < CLEAR_AFTER)] = 0
+            strange = strangeness(seen, expected, difference, alpha)
+            strange *= min(1.0, (matching - LEAST_MATCHING) / (WELL_MATCHING - LEAST_MATCHING))
+            # Logit and sigmoid in one: the odds are multiplied.
+            more = cv2.exp(strange * np.float32(EVIDENCE))
+            more *= alpha
+            mended = more / (more + (1 - alpha))
+        mended = mended - mended * shown
+        room = 1 - ramp(mended, HAZE)
+        room *= may_be_room
+        return Cleaned(mended, room, strange)
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)
@@ -172,8 +193,7 @@ class CleanPlate:
             known = cv2.erode(self._seen, np.ones((3, 3), np.uint8))
             self._room = cv2.resize(self._room, size, interpolation=cv2.INTER_LINEAR)
             self._seen = cv2.resize(known, size, interpolation=cv2.INTER_NEAREST)
-            clear = cv2.resize(self._seen_clear, size, interpolation=cv2.INTER_NEAREST)
-            self._seen_clear = cv2.min(self._seen, clear)
+            self._seen_clear = np.zeros_like(self._seen)  # enlarged, it is blurred: no evidence against anything
             self._changed = np.zeros_like(self._seen)
             return
         if self._given is None:
@@ -192,36 +212,40 @@ class CleanPlate:
             self._seen_clear[:] = MEMORY
 
     def _learn(self, colours: Colours, is_room: Mask, is_other: Mask, is_clear: Mask) -> None:
-        """Average what shows of the room into what is known of it, and begin anew where it has changed for good."""
-        is_shown = is_room & (is_clear | (self._seen_clear < CLEAR_AFTER))
+        """Average what shows of the room into what is known of it, and forget it where it has changed for good.
+
+        Near a person only what was never seen clear of one is learnt: what changes there may be the person's foot.
+        """
+        may_learn = is_clear | (self._seen_clear < CLEAR_AFTER)
+        is_shown = is_room & may_learn
         is_known = self._seen >= LEARNT_AFTER
-        self._seen[is_shown & is_other & ~is_known] = 0
-        is_changed = is_shown & is_other & is_known
+        # With nobody near a thing that was put there, and that the network never quite rules out, is the room's, too.
+        is_changed = (is_room | is_clear) & may_learn & is_other & is_known
         self._changed[is_shown & ~is_changed] = 0
         self._changed[is_changed] += 1
-        is_new = self._changed > PATIENCE
+        is_new = (self._changed > PATIENCE) | (is_shown & is_other & ~is_known)
         for times in (self._seen, self._seen_clear, self._changed):
             times[is_new] = 0
         shown = (is_shown & ~is_changed).view(np.uint8)
-        shown_clear = shown * is_clear
         times = np.where(is_clear, self._seen_clear, self._seen)
         weight = cv2.LUT(times, WEIGHTS) * shown
         self._room = cv2.blendLinear(colours, self._room, weight, np.float32(1) - weight)
-        self._seen = cv2.min(cv2.add(self._seen, shown), MEMORY)
-        self._seen_clear = cv2.min(cv2.add(self._seen_clear, shown_clear), MEMORY)
+        self._seen = np.minimum(self._seen + shown, np.uint8(MEMORY))
+        self._seen_clear = np.minimum(self._seen_clear + shown * is_clear, np.uint8(MEMORY))
 
-    def _compared(self, picture: Image, sure: Mask) -> tuple[Image, Image]:
-        """The picture and the room in its light, both without their noise; ``sure`` is the known room that shows."""
-        room = cv2.convertScaleAbs(self._room)
+    def _compared(self, picture: Image, sure: Mask) -> tuple[Image, Image, bool]:
+        """The picture and the room in its light, both without their noise, and whether it may be the same room at all.
+
+        ``sure`` is the known room that shows.
+        """
+        room, is_same = cv2.convertScaleAbs(self._room), True
         some = np.s_[::SAMPLE_PX, ::SAMPLE_PX]
         if np.count_nonzero(sure[some]) >= LEAST_SAMPLES:
-            room = cv2.transform(room, fitted_light(room[some][sure[some]], picture[some][sure[some]]))
-        return cv2.blur(picture, (3, 3)), cv2.blur(room, (3, 3))
-
-    def _is_elsewhere(self, sure: Mask, is_other: Mask) -> bool:
-        """Whether the camera looks at something else than the room that is known."""
-        count = np.count_nonzero(sure)
-        return bool(count and np.count_nonzero(is_other & sure) > (1 - LEAST_MATCHING) * count)
+            light = fitted_light(room[some][sure[some]], picture[some][sure[some]])
+            slopes = np.diagonal(light)
+            is_same = bool(slopes.min() > SLOPES[0] and slopes.max() < SLOPES[1])
+            room = cv2.transform(room, light)
+        return cv2.blur(picture, (3, 3)), cv2.blur(room, (3, 3)), is_same
 
     def _sameness(self, difference: Colours, known: Mask, alpha: Alpha) -> Colours:
         """1 where the picture is the room's own, 0 where it is not or the room is not known: ``(h, w)``."""
@@ -278,11 +302,16 @@ def strangeness(seen: Image, expected: Image, difference: Colours, alpha: Alpha)
     left, top, width, height = cv2.boundingRect(is_open.view(np.uint8))
     if width == 0:
         return strange
-    margin = max(EDGE_PX, SHADOW_PX) // 2
+    margin = max(EDGE_PX, SHADOW_PX, NEARBY_PX) // 2
     here = np.s_[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin]
     seen, expected, difference, alpha = seen[here], expected[here], difference[here], alpha[here]
     nearby = cv2.dilate(difference, np.ones((EDGE_PX, EDGE_PX), np.uint8))
-    evidence = ramp(difference, STRANGE) * ramp(alpha, DOUBT)
+    window = np.ones((NEARBY_PX, NEARBY_PX), np.uint8)
+    beyond = largest(
+        cv2.max(cv2.subtract(seen, cv2.dilate(expected, window)), cv2.subtract(cv2.erode(expected, window), seen))
+    )
+    evidence = ramp(beyond.astype(np.float32), STRANGE) * ramp(alpha, DOUBT)
+    evidence[difference == 0] = 0
     evidence *= ramp(difference / np.maximum(nearby, np.float32(1)), EDGE)
     strange[here] = evidence * (1 - shadow(seen.astype(np.float32), expected.astype(np.float32)))
     return strange

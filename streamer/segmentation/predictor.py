@@ -160,8 +160,8 @@ class NetworkSegmenter:
             return self._sorter.sort(self._steadier.steady(shrunk, stretch_contrast(small)))
         cleaned = self._clean_plate.clean(shrunk, small)
         steadied = self._steadier.steady(shrunk, stretch_contrast(cleaned.alpha), certain=cleaned.strange)
-        # A haze of earlier frames has no place there. The steadier's own memory goes on, against shimmer.
-        return self._sorter.sort(np.where(cleaned.is_room, np.float32(0), steadied))
+        # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
+        return self._sorter.sort(steadied - steadied * cleaned.room)
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""

@@ -57,17 +57,17 @@ def test_a_hand_that_the_network_doubts_is_kept(plate: CleanPlate) -> None:
     cleaned = plate.clean(seen(picture), alpha)
     assert inner(cleaned.alpha).min() > 0.85
     assert inner(cleaned.strange).min() > 0.95
-    assert not inner(cleaned.is_room).any()
+    assert not inner(cleaned.room).any()
 
 
 def test_what_the_network_rules_out_stays_out_whatever_is_there() -> None:
     picture, alpha = with_body()
     elbow, fingers = np.s_[40:60, 70:90], np.s_[40:60, 110:130]
     picture[HAND] = picture[elbow] = picture[fingers] = (240, 30, 200)
-    alpha[HAND], alpha[elbow], alpha[fingers] = 0.04, 0.3, 0.3
+    alpha[HAND], alpha[elbow], alpha[fingers] = 0.1, 0.3, 0.3
     cleaned = CleanPlate(room()).clean(seen(picture), alpha).alpha
     assert inner(cleaned, elbow).min() > 0.85
-    assert inner(cleaned).max() < 0.05
+    assert inner(cleaned).max() < 0.11
 
 
 def test_a_shadow_on_the_room_is_no_person() -> None:
@@ -175,3 +175,68 @@ def test_no_haze_is_left_on_the_known_room_by_earlier_frames() -> None:
         left[name] = float(inner(settled, beside).max())
     assert left["without"] > 0.2
     assert left["with"] == 0
+
+
+def other_room(seed: int = 11) -> Image:
+    picture = np.random.default_rng(seed).integers(0, 255, (6, 10, 3)).astype(np.uint8)
+    return cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+
+
+@pytest.mark.parametrize("corner_px", [0, 12])
+def test_after_a_cut_on_which_little_is_sure_the_old_room_is_no_evidence(corner_px: int) -> None:
+    plate, picture = learnt(), other_room()
+    haze = np.full((HEIGHT, WIDTH), 0.3, np.float32)
+    picture[:corner_px, :corner_px] = room()[:corner_px, :corner_px]
+    haze[:corner_px, :corner_px] = 0
+    assert plate.clean(seen(picture), haze).alpha.max() < 0.31
+
+
+def test_a_bare_wall_is_not_taken_for_the_room_in_another_light() -> None:
+    plate, wall = learnt(), np.full((HEIGHT, WIDTH, 3), 190, np.uint8)
+    wall[HAND] = (60, 40, 30)
+    haze = np.zeros((HEIGHT, WIDTH), np.float32)
+    haze[HAND] = 0.3
+    assert inner(plate.clean(seen(wall), haze).alpha).max() < 0.31
+
+
+@pytest.mark.parametrize("moved_px", [2, 3])
+def test_a_shelf_is_no_person_when_the_camera_is_nudged(moved_px: int) -> None:
+    plain = np.full((HEIGHT, WIDTH, 3), 150, np.uint8)
+    plain[20:70, 90:94] = plain[20:70, 104:108] = (40, 60, 90)
+    plate, away = CleanPlate(plain), np.zeros((HEIGHT, WIDTH), np.float32)
+    away[15:75, 85:115] = 0.3
+    assert plate.clean(seen(np.roll(plain, moved_px, axis=1)), away).alpha[20:70, 86:112].max() < 0.35
+
+
+def test_what_lies_beside_the_never_learnt_is_only_evidence_where_it_is_known_itself() -> None:
+    plate, doubted = CleanPlate("learn"), np.zeros((HEIGHT, WIDTH), np.float32)
+    doubted[HAND] = 0.3
+    coat = room()
+    coat[HAND] = (240, 30, 200)
+    for moment in range(LEARN_EVERY * (CLEAR_AFTER + 5)):
+        plate.clean(seen(coat, moment), doubted)
+    wider = np.zeros((HEIGHT, WIDTH), np.float32)
+    wider[36:64, 86:114] = 0.3
+    assert plate.clean(seen(coat), wider).alpha.max() < 0.31
+
+
+def test_a_chair_that_the_network_never_rules_out_becomes_the_rooms_own() -> None:
+    plate, doubted = learnt(), np.zeros((HEIGHT, WIDTH), np.float32)
+    doubted[HAND] = 0.3
+    chair = room()
+    chair[HAND] = (240, 30, 200)
+    assert inner(plate.clean(seen(chair), doubted).alpha).min() > 0.85
+    for moment in range(LEARN_EVERY * (PATIENCE + 3)):
+        plate.clean(seen(chair, moment), doubted)
+    assert inner(plate.clean(seen(chair), doubted).alpha).max() < 0.31
+
+
+@pytest.mark.parametrize("origin", ["learn", "snap", "given"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (5, 8)])
+def test_pictures_of_a_few_pixels(origin: str, size: tuple[int, int]) -> None:
+    picture = np.full((*size, 3), 90, np.uint8)
+    plate = CleanPlate(picture if origin == "given" else "learn" if origin == "learn" else "snap")
+    for level in np.linspace(0, 1, 70, dtype=np.float32):
+        cleaned = plate.clean(picture, np.full(size, level, np.float32))
+        assert cleaned.alpha.shape == cleaned.room.shape == cleaned.strange.shape == size
+        assert np.isfinite(cleaned.alpha).all()
