@@ -231,15 +231,12 @@ class CleanPlate:
     def _sameness(self, difference: Colours, known: Mask, alpha: Alpha) -> Colours:
         """1 where the picture is the room's own, 0 where it is not or the room is not known: ``(h, w)``."""
         window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
-        same = cv2.dilate(np.where(known, difference, np.float32(255)), window)
-        same -= np.float32(OTHER)
-        same *= np.float32(1 / (SAME - OTHER))
+        same = 1 - ramp(cv2.dilate(np.where(known, difference, np.float32(255)), window), (SAME, OTHER))
         # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
-        same = cv2.dilate(np.clip(same, 0, 1, out=same), window)
+        same = cv2.dilate(same, window)
         same[difference >= OTHER] = 0
         if self._learns:
-            unsure, sure_person = SURE_PERSON
-            same *= np.clip((np.float32(sure_person) - alpha) / np.float32(sure_person - unsure), 0, 1)
+            same *= 1 - ramp(alpha, SURE_PERSON)
         return same
 
 

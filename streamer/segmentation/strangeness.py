@@ -56,8 +56,7 @@ def strangeness(seen: Image, expected: Image, difference: Colours, alpha: Alpha)
         cv2.max(cv2.subtract(seen, cv2.dilate(expected, window)), cv2.subtract(cv2.erode(expected, window), seen))
     )
     evidence = ramp(beyond.astype(np.float32), STRANGE) * ramp(alpha, DOUBT)
-    evidence[difference == 0] = 0
-    evidence *= ramp(difference / np.maximum(nearby, np.float32(1)), EDGE)
+    evidence *= ramp(difference / np.maximum(nearby, np.float32(1)), EDGE)  # 0 where the room is not known
     strange[here] = evidence * (1 - shadow(seen.astype(np.float32), expected.astype(np.float32)))
     return strange
 
