@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
+from numba import boolean, int64
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled, given, made
 from streamer.frames import Alpha, Image, Planes, Size
-from streamer.yuv import convert_blocks
+from streamer.yuv import lay_in_planes
 
 _Levels: TypeAlias = NDArray[np.uint8]
 _Colours: TypeAlias = NDArray[np.float32]
@@ -75,14 +76,13 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
         alpha: float32 ``(h, w)`` in [0, 1], the matte of this very picture.
 
     Returns:
-        RGB uint8 ``(h, w, 3)``, equal to ``image`` where the alpha is 0 and further than ``rim_px`` inside the person;
-        ``image`` itself when the alpha is nowhere in between.
+        RGB uint8 ``(h, w, 3)``, equal to ``image`` where the alpha is 0 and further than ``rim_px`` inside the person.
     """
-    edge = _cleaned_edge(image, _levels(alpha))
-    if edge is None or edge.where.size == 0:
-        return image
+    levels = _levels(alpha)
+    edge = _edge(image, levels)
     estimated = image.copy()
-    estimated.reshape(-1, 3)[edge.where] = np.rint(edge.colours).T
+    if edge is not None:
+        _lay(_rows(image), levels, *edge, _rows(estimated), False)
     return estimated
 
 
@@ -99,7 +99,12 @@ def replace_background(image: Image, alpha: Alpha, background: Image) -> Image:
     Returns:
         RGB uint8 ``(h, w, 3)``: exactly the background at alpha 0.
     """
-    return _replace(image, alpha, background)[0]
+    levels = _levels(alpha)
+    edge = _edge(image, levels)
+    result = background.copy()
+    if edge is not None:
+        _lay(_rows(image), levels, *edge, _rows(result), True)
+    return result
 
 
 def replace_background_in_planes(
@@ -116,51 +121,32 @@ def replace_background_in_planes(
         background: RGB uint8 ``(h, w, 3)``.
         plate: ``background`` with the matrix and range of ``own``, see ``to_planes``.
     """
-    result, edge = _replace(image, alpha, background)
+    levels = _levels(alpha)
+    edge = _edge(image, levels)
+    result = background.copy()
     planes = Planes(plate.y.copy(), plate.u.copy(), plate.v.copy(), own.matrix, own.full_range)
     if edge is not None:
-        core = edge.core
-        rows, columns = edge.box
-        half = np.s_[rows.start // 2 : rows.stop // 2, columns.start // 2 : columns.stop // 2]
-        cv2.copyTo(own.y[edge.box], core, planes.y[edge.box])
-        # Where a block of four is not of one kind, one of its pixels belongs to the edge, and the block is converted.
-        cv2.copyTo(own.u[half], core[::2, ::2], planes.u[half])
-        cv2.copyTo(own.v[half], core[::2, ::2], planes.v[half])
-        convert_blocks(result, edge.where, planes)
+        _lay(_rows(image), levels, *edge, _rows(result), True)
+        lay_in_planes(own, result, levels, edge.inside, edge.top, edge.left, planes)
     return result, planes
 
 
-@dataclass(frozen=True, slots=True)
-class _Edge:
-    """Where person and room may be mixed, and the person's own colours there."""
+class _Edge(NamedTuple):
+    """What tells person and room apart where they may be mixed, within a box that holds the person and some room."""
 
-    box: tuple[slice, slice]
-    """Rows and columns that hold the person and what the edge is told by, on even bounds where the picture's are."""
-    core: _Levels
-    """1 within the box where it is deep inside the person, 0 elsewhere."""
-    where: NDArray[np.intp]
-    """Flat indices ``(n,)`` into the picture of all that is neither the room (level 0) nor deep inside the person."""
-    colours: _Colours
-    """RGB ``(3, n)``: NumPy takes half the time for it as for ``(n, 3)``."""
-
-
-def _replace(image: Image, alpha: Alpha, background: Image) -> tuple[Image, _Edge | None]:
-    levels = _levels(alpha)
-    edge = _cleaned_edge(image, levels)
-    result = background.copy()
-    if edge is None:
-        return result, None
-    cv2.copyTo(image[edge.box], edge.core, result[edge.box])
-    behind = _at(background, edge.where)
-    colours = edge.colours - behind
-    colours *= np.take(levels, edge.where) * np.float32(1 / 255)
-    colours += behind
-    result.reshape(-1, 3)[edge.where] = np.rint(colours, out=colours).T
-    return result, edge
+    inside: _Levels
+    """0..255, ``(h, w)`` of the box, 255 = deep inside the person."""
+    person: _Colours
+    """The person's colours carried into the edge, RGB ``(h', w', 3)``, of all of the box."""
+    room: _Colours
+    """The room's, likewise."""
+    top: int
+    """Where in the picture the box begins: an even number."""
+    left: int
 
 
-def _cleaned_edge(image: Image, levels: _Levels) -> _Edge | None:
-    """The edge, the old room's colours taken out of it; None if there is nobody."""
+def _edge(image: Image, levels: _Levels) -> _Edge | None:
+    """None if there is nobody."""
     height, width = levels.shape
     scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
     reach_px = math.ceil(REACH_PX / scale)
@@ -168,24 +154,90 @@ def _cleaned_edge(image: Image, levels: _Levels) -> _Edge | None:
     if box_w == 0:
         return None
     rows, columns = _even_span(top, top + box_h, reach_px, height), _even_span(left, left + box_w, reach_px, width)
-    box = (rows, columns)
-    levels = levels[box]
+    levels = levels[rows, columns]
     side = 2 * rim_px(Size(width, height)) + 1
     inside = cv2.erode(levels, np.ones((side, side), np.uint8))
-    is_core = inside == 255
-    where = np.flatnonzero((levels > 0) & ~is_core)
-    box_h, box_w = levels.shape
-    across, down = where % box_w, where // box_w
-    where = (down + rows.start) * width + (across + columns.start)
-    if where.size == 0:
-        return _Edge(box, is_core.view(np.uint8), where, np.empty((3, 0), np.float32))
-    size = Size(max(1, round(box_w * scale)), max(1, round(box_h * scale)))
-    small = cv2.cvtColor(_sampled(image[box], size).astype(np.float32), cv2.COLOR_RGB2RGBA)
+    size = Size(max(1, round(levels.shape[1] * scale)), max(1, round(levels.shape[0] * scale)))
+    small = cv2.cvtColor(_sampled(image[rows, columns], size).astype(np.float32), cv2.COLOR_RGB2RGBA)
     person = _carry(small, _sampled(inside, size))
     room = _carry(small, 255 - cv2.dilate(_sampled(levels, size), np.ones((3, 3), np.uint8)))
-    spots = (down * size.height // box_h) * size.width + across * size.width // box_w
-    own = _at(image, where)
-    return _Edge(box, is_core.view(np.uint8), where, _without_room(own, _at(person, spots), _at(room, spots)))
+    return _Edge(inside, person, room, rows.start, columns.start)
+
+
+@compiled(
+    given("uint8", 2, packed=True),
+    given("uint8", 2, packed=True),
+    given("uint8", 2, packed=True),
+    given("float32", 3, packed=True),
+    given("float32", 3, packed=True),
+    int64,
+    int64,
+    made("uint8", 2, packed=True),
+    boolean,
+)
+def _lay(
+    image: Image,
+    levels: _Levels,
+    inside: _Levels,
+    person: _Colours,
+    room: _Colours,
+    top: int,
+    left: int,
+    result: Image,
+    mixes: bool,
+) -> None:
+    """Lay the person over what ``result`` holds, the old room's colours taken out of the edge.
+
+    Each colour there is moved away from the room's, by its share of it, and never beyond the person's.
+
+    Args:
+        image: RGB ``(h, 3 w)``.
+        levels: the alpha in 0..255, ``(h, w)``.
+        inside: see ``_Edge``, as are the next four.
+        person: RGB.
+        room: RGB.
+        top: in pixels.
+        left: in pixels.
+        result: likewise.
+        mixes: whether the background shines through where the alpha says so. Else the person's own colours are put
+            wherever they are not the image's.
+    """
+    height, width = inside.shape
+    spots = np.empty(width, np.int64)
+    for x in range(width):
+        spots[x] = x * person.shape[1] // width
+    for y in range(height):
+        row, shares = inside[y], levels[top + y, left : left + width]
+        own, laid = image[top + y, 3 * left : 3 * (left + width)], result[top + y, 3 * left : 3 * (left + width)]
+        spot_y = y * person.shape[0] // height
+        for x in range(width):
+            level = shares[x]
+            if level == 0:
+                continue
+            if row[x] == 255:
+                for channel in range(3):
+                    laid[3 * x + channel] = own[3 * x + channel]
+                continue
+            near, far = person[spot_y, spots[x]], room[spot_y, spots[x]]
+            along = across = np.float32(0)
+            for channel in range(3):
+                axis = far[channel] - near[channel]
+                along += (np.float32(own[3 * x + channel]) - near[channel]) * axis
+                across += axis * axis
+            share = min(max(along / (across + np.float32(INDISTINCT)), np.float32(0)), np.float32(1))
+            for channel in range(3):
+                colour, nearest = np.float32(own[3 * x + channel]), near[channel]
+                cleaned = colour - share * (far[channel] - nearest)
+                colour = min(max(cleaned, min(colour, nearest)), max(colour, nearest))
+                if mixes:
+                    behind = np.float32(laid[3 * x + channel])
+                    colour = behind + (colour - behind) * (np.float32(level) * np.float32(1 / 255))
+                laid[3 * x + channel] = np.uint8(np.rint(colour))
+
+
+def _rows(image: Image) -> _Levels:
+    """RGB ``(h, w, 3)`` as ``(h, 3 w)``, which is quicker to copy from; a copy only of what is part of a larger one."""
+    return np.ascontiguousarray(image).reshape(image.shape[0], -1)
 
 
 def _sampled(image: _Levels, size: Size) -> _Levels:
@@ -201,23 +253,9 @@ def _even_span(start: int, stop: int, margin: int, end: int) -> slice:
     return slice(max(0, start - margin) // 2 * 2, min(end, (stop + margin + 1) // 2 * 2))
 
 
-def _at(image: _Levels | _Colours, where: NDArray[np.intp]) -> _Colours:
-    """The colours ``(3, n)`` at flat indices; several times as fast as indexing with them."""
-    return np.take(image.reshape(-1, 3), where, axis=0).T.astype(np.float32, order="C")
-
-
 def rim_px(size: Size) -> int:
     """How far inside the matte, in pixels of a picture of that size, colours are looked at for traces of the room."""
     return max(1, round(RIM * min(size)))
-
-
-def _without_room(own: _Colours, person: _Colours, room: _Colours) -> _Colours:
-    """Move each colour ``(3, n)`` away from the room's, by its share of it, and never beyond the person's."""
-    axis = room - person
-    share = ((own - person) * axis).sum(axis=0) / ((axis * axis).sum(axis=0) + np.float32(INDISTINCT))
-    axis *= np.clip(share, 0, 1, out=share)
-    cleaned = own - axis
-    return np.clip(cleaned, np.minimum(own, person), np.maximum(own, person), out=cleaned)
 
 
 def _carry(colours: _Colours, levels: _Levels) -> _Colours:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numba import int64
 from numpy.typing import NDArray
 
 from streamer.color_matrix import LUMA_SHARES
+from streamer.compiled import compiled, given, made
 from streamer.frames import Image, Planes
+
+_Levels: TypeAlias = NDArray[np.uint8]
 
 
 def to_planes(image: Image, matrix: int, *, full_range: bool) -> Planes:
@@ -26,28 +31,88 @@ def to_planes(image: Image, matrix: int, *, full_range: bool) -> Planes:
     return Planes(cv2.transform(image, affine[:1]), u, v, matrix, full_range)
 
 
-def convert_blocks(image: Image, where: NDArray[np.intp], into: Planes) -> None:
-    """Write into the planes every block of 2x2 pixels that holds one of those asked for.
+def lay_in_planes(
+    own: Planes, composed: Image, levels: _Levels, inside: _Levels, top: int, left: int, into: Planes
+) -> None:
+    """Lay a person over the background that ``into`` holds: their own samples deep inside, converted ones at the edge.
 
     Args:
-        image: RGB uint8 ``(h, w, 3)``.
-        where: flat indices of pixels.
-        into: planes of the same size, contiguous.
+        own: the person's picture as it was decoded.
+        composed: the person over that background, RGB uint8 ``(h, w, 3)``.
+        levels: the alpha in 0..255, ``(h, w)``.
+        inside: 255 where it is deep inside the person, ``(h', w')``.
+        top: the row of the picture, an even one, where ``inside`` begins; there is nobody beside it.
+        left: the column.
+        into: planes of the picture's size.
     """
-    height, width = into.y.shape
-    is_asked_for = np.zeros(height * width // 4, bool)
-    is_asked_for[(where // width >> 1) * (width // 2) + (where % width >> 1)] = True
-    blocks = np.flatnonzero(is_asked_for)
-    corners = 2 * (blocks // (width // 2) * width + blocks % (width // 2))
-    pixels = (corners[:, None] + np.array((0, 1, width, width + 1))).reshape(-1)
-    colours = np.take(image.reshape(-1, 3), pixels, axis=0).astype(np.float32)
     affine = rgb_to_yuv(into.matrix, full_range=into.full_range)
-    into.y.reshape(-1)[pixels] = np.rint(colours @ affine[0, :3] + affine[0, 3])
-    means = np.einsum("ijk->ik", colours.reshape(-1, 4, 3)) / 4  # six times as fast as mean()
-    chroma = np.rint(means @ affine[1:, :3].T + affine[1:, 3])
-    np.minimum(chroma, 255, out=chroma)  # pure blue and red of full range come to 255.5, which would be 0 again
-    into.u.reshape(-1)[blocks] = chroma[:, 0]
-    into.v.reshape(-1)[blocks] = chroma[:, 1]
+    _lay_blocks(own.y, own.u, own.v, composed, levels, inside, top, left, affine, into.y, into.u, into.v)
+
+
+@compiled(
+    *(given("uint8", dimensions) for dimensions in (2, 2, 2, 3)),
+    *(given("uint8", 2, packed=True) for _ in range(2)),
+    *(int64, int64, given("float32", 2, packed=True)),
+    *(made("uint8", 2) for _ in range(3)),
+)
+def _lay_blocks(
+    own_y: _Levels,
+    own_u: _Levels,
+    own_v: _Levels,
+    composed: Image,
+    levels: _Levels,
+    inside: _Levels,
+    top: int,
+    left: int,
+    affine: NDArray[np.float32],
+    y: _Levels,
+    u: _Levels,
+    v: _Levels,
+) -> None:
+    """Each block of 2x2 pixels is the person's own, the background's, or converted."""
+    height, width = inside.shape
+    columns, blocks = slice(left, left + width), slice(left // 2, (left + width) // 2)
+    for row in range(0, height - 1, 2):
+        down = top + row
+        upper, lower = inside[row], inside[row + 1]
+        upper_levels, lower_levels = levels[down, columns], levels[down + 1, columns]
+        own_upper, own_lower, own_blue, own_red = (
+            own_y[down, columns],
+            own_y[down + 1, columns],
+            own_u[down // 2, blocks],
+            own_v[down // 2, blocks],
+        )
+        y_upper, y_lower, u_row, v_row = (
+            y[down, columns],
+            y[down + 1, columns],
+            u[down // 2, blocks],
+            v[down // 2, blocks],
+        )
+        upper_pixels, lower_pixels = composed[down, columns], composed[down + 1, columns]
+        for block in range(width // 2):
+            column, beside = 2 * block, 2 * block + 1
+            if (upper_levels[column] | upper_levels[beside] | lower_levels[column] | lower_levels[beside]) == 0:
+                continue
+            if (upper[column] & upper[beside] & lower[column] & lower[beside]) == 255:
+                y_upper[column], y_upper[beside] = own_upper[column], own_upper[beside]
+                y_lower[column], y_lower[beside] = own_lower[column], own_lower[beside]
+                u_row[block], v_row[block] = own_blue[block], own_red[block]
+                continue
+            red = green = blue = np.float32(0)
+            for pixel in range(4):
+                pixels, lumas = (upper_pixels, y_upper) if pixel < 2 else (lower_pixels, y_lower)
+                at = column + (pixel & 1)
+                r, g, b = np.float32(pixels[at, 0]), np.float32(pixels[at, 1]), np.float32(pixels[at, 2])
+                luma = affine[0, 0] * r + affine[0, 1] * g + affine[0, 2] * b + affine[0, 3]
+                lumas[at] = np.uint8(np.rint(luma))
+                red += r / 4
+                green += g / 4
+                blue += b / 4
+            # Pure blue and red of full range come to 255.5.
+            chroma = affine[1, 0] * red + affine[1, 1] * green + affine[1, 2] * blue + affine[1, 3]
+            u_row[block] = np.uint8(min(np.rint(chroma), np.float32(255)))
+            chroma = affine[2, 0] * red + affine[2, 1] * green + affine[2, 2] * blue + affine[2, 3]
+            v_row[block] = np.uint8(min(np.rint(chroma), np.float32(255)))
 
 
 class PlatePlanes:

@@ -7,13 +7,19 @@ where the picture's edge is. A contrast curve before and after makes what is cer
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
+from numba import int64
 from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
+from streamer.compiled import compiled, given, made
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import shrink
+
+Kind = TypeVar("Kind", np.uint8, np.float32)
 
 GRID_SCALE = 2
 """The grid of the fit is this many times finer than the network's alpha (never finer than the picture)."""
@@ -27,15 +33,15 @@ CERTAIN_BEFORE = 0.14
 """How far from 0 and 1 the settled alpha already counts as certain; the network's own was stretched once before."""
 CERTAIN_AFTER = 0.3
 """The same for the fitted alpha: takes away the grey veil that a fit across textures leaves."""
+OPEN_PX = 5
+"""Side of the window of the small alpha that must be of one value for what lies in its middle to be that value, too."""
 
 
 class Refiner:
-    """Refines one picture after another; keeps its full-size working arrays, so use one from one thread only."""
+    """Refines one picture after another; keeps a working array, so use it from one thread only."""
 
     def __init__(self) -> None:
         self._luma: Image = np.empty((0, 0), np.uint8)
-        self._slope: Alpha = np.empty((0, 0), np.float32)
-        self._offset: Alpha = np.empty((0, 0), np.float32)
 
     def refine(self, image: Image, small: Alpha) -> Alpha:
         """The alpha of ``image`` at its full size, from the network's ``small`` one of the same picture.
@@ -49,74 +55,187 @@ class Refiner:
         """
         height, width = image.shape[:2]
         certain = stretch_contrast(small, CERTAIN_BEFORE)
-        full: Alpha = cv2.resize(certain, (width, height), interpolation=cv2.INTER_LINEAR)
-        edges = _edge_box(certain)
-        if edges is None:
-            return full
+        window = np.ones((OPEN_PX, OPEN_PX), np.uint8)
+        is_open = cv2.dilate(certain, window) > cv2.erode(certain, window)
         grid = Size(min(GRID_SCALE * small.shape[1], width), min(GRID_SCALE * small.shape[0], height))
-        rows, grid_rows = _spans(edges[0], small.shape[0], grid.height, height)
-        columns, grid_columns = _spans(edges[1], small.shape[1], grid.width, width)
-        fine = cv2.resize(certain, grid, interpolation=cv2.INTER_LINEAR)[grid_rows, grid_columns]
-        self._fit_scratch(rows.stop - rows.start, columns.stop - columns.start)
-        cv2.cvtColor(image[rows, columns], cv2.COLOR_RGB2GRAY, dst=self._luma)
-        guide = shrink(self._luma, Size(fine.shape[1], fine.shape[0])).astype(np.float32)
-        guide *= np.float32(1 / 255)
-        slope, offset = _fit_lines(guide, fine)
-        # The last contrast curve is a line too, but for its clipping: it costs nothing when drawn on the grid.
-        scale = np.float32(1 / (1 - 2 * CERTAIN_AFTER))
-        slope *= scale / 255
-        offset -= np.float32(CERTAIN_AFTER)
-        offset *= scale
-        size = (self._luma.shape[1], self._luma.shape[0])
-        cv2.resize(slope, size, dst=self._slope, interpolation=cv2.INTER_LINEAR)
-        cv2.resize(offset, size, dst=self._offset, interpolation=cv2.INTER_LINEAR)
-        np.multiply(self._slope, self._luma, out=self._slope)
-        self._slope += self._offset
-        np.clip(self._slope, 0, 1, out=full[rows, columns])
+        left, top, open_w, open_h = cv2.boundingRect(is_open.view(np.uint8))
+        rows, grid_rows = _spans(top, open_h, small.shape[0], grid.height, height)
+        columns, grid_columns = _spans(left, open_w, small.shape[1], grid.width, width)
+        slope, offset = (
+            np.empty((grid_rows.stop - grid_rows.start, grid_columns.stop - grid_columns.start), np.float32)
+            for _ in range(2)
+        )
+        if slope.size:
+            fine = cv2.resize(certain, grid, interpolation=cv2.INTER_LINEAR)[grid_rows, grid_columns]
+            self._take_luma(image[rows, columns])
+            guide = shrink(self._luma, Size(slope.shape[1], slope.shape[0]))
+            _fit_lines(_reflected(guide), _reflected(fine), slope, offset)
+        full = np.empty((height, width), np.float32)
+        beginnings = (rows.start, columns.start, grid_rows.start, grid_columns.start)
+        _draw(certain, is_open, self._luma, slope, offset, *beginnings, *grid, full)
         return full
 
-    def _fit_scratch(self, height: int, width: int) -> None:
-        if self._luma.shape != (height, width):
-            self._luma = np.empty((height, width), np.uint8)
-            self._slope = np.empty((height, width), np.float32)
-            self._offset = np.empty((height, width), np.float32)
+    def _take_luma(self, image: Image) -> None:
+        if self._luma.shape != image.shape[:2]:
+            self._luma = np.empty(image.shape[:2], np.uint8)
+        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY, dst=self._luma)
 
 
-def _edge_box(alpha: Alpha) -> tuple[slice, slice] | None:
-    """Rows and columns that hold all that is neither certain nor among its like; None if there is nothing of it."""
-    window = np.ones((3, 3), np.uint8)
-    differs = cv2.dilate(alpha, window) > cv2.erode(alpha, window)
-    left, top, width, height = cv2.boundingRect(differs.view(np.uint8))
-    return (slice(top, top + height), slice(left, left + width)) if width else None
-
-
-def _spans(edges: slice, small: int, grid: int, full: int) -> tuple[slice, slice]:
-    """The span of the small alpha's ``edges`` in the picture and on the grid, with room for the windows of the fit.
+def _spans(start: int, length: int, small: int, grid: int, full: int) -> tuple[slice, slice]:
+    """What a span of the small alpha is in the picture and on the grid, with room for the windows of the fit.
 
     All of both where the grid's cells do not begin on whole pixels of the other two.
     """
+    if length == 0:
+        return slice(0, 0), slice(0, 0)
     if grid % small or full % grid:
         return slice(0, full), slice(0, grid)
     cells = grid // small
     margin = -(-(RADIUS_PX + SMOOTHING_PX) // cells) + 1
-    start, stop = max(0, edges.start - margin) * cells, min(small, edges.stop + margin) * cells
-    return slice(start * (full // grid), stop * (full // grid)), slice(start, stop)
+    first, last = max(0, start - margin) * cells, min(small, start + length + margin) * cells
+    return slice(first * (full // grid), last * (full // grid)), slice(first, last)
 
 
-def _fit_lines(guide: NDArray[np.float32], alpha: Alpha) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Slope and offset, each ``(h, w)``, such that ``slope * guide + offset`` is near ``alpha`` around each pixel."""
-    mean_guide, mean_alpha = _mean(guide, RADIUS_PX), _mean(alpha, RADIUS_PX)
-    variance = _mean(cv2.multiply(guide, guide), RADIUS_PX)
-    variance -= cv2.multiply(mean_guide, mean_guide)
-    variance += np.float32(EPSILON)
-    slope = _mean(cv2.multiply(guide, alpha), RADIUS_PX)
-    slope -= cv2.multiply(mean_guide, mean_alpha)
-    slope /= variance
-    mean_alpha -= np.multiply(slope, mean_guide, out=mean_guide)
-    return _mean(slope, SMOOTHING_PX), _mean(mean_alpha, SMOOTHING_PX)
+def _reflected(values: NDArray[Kind]) -> NDArray[Kind]:
+    """With a margin as wide as the fit and the averaging of its lines reach."""
+    margin = RADIUS_PX + SMOOTHING_PX
+    reflected: NDArray[Kind] = cv2.copyMakeBorder(values, margin, margin, margin, margin, cv2.BORDER_REFLECT)
+    return reflected
 
 
-def _mean(values: NDArray[np.float32], radius_px: int) -> NDArray[np.float32]:
-    side = 2 * radius_px + 1
-    averaged: NDArray[np.float32] = cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT)
-    return averaged
+@compiled(
+    given("uint8", 2, packed=True),
+    given("float32", 2, packed=True),
+    made("float32", 2, packed=True),
+    made("float32", 2, packed=True),
+)
+def _fit_lines(guide: Image, alpha: Alpha, slope: NDArray[np.float32], offset: NDArray[np.float32]) -> None:
+    """Fill in slope and offset, ``(h, w)``, such that ``slope * guide + offset`` is near the alpha around each pixel.
+
+    Args:
+        guide: brightness in 0..255, reflected beyond its edges.
+        alpha: likewise.
+        slope: the result. Exactly 0 where the alpha is 0 or 1 everywhere around: these sums are whole numbers then.
+        offset: the result.
+    """
+    height, width = slope.shape
+    side = 2 * RADIUS_PX + 1
+    count = np.float32(side * side)
+    flat = np.float32(EPSILON * (255 * side * side) ** 2)
+    lines_h, lines_w = height + 2 * SMOOTHING_PX, width + 2 * SMOOTHING_PX
+    slopes, offsets = np.empty((lines_h, lines_w), np.float32), np.empty((lines_h, lines_w), np.float32)
+    # The sums of each column come first; each in an array of its own, or the compiler does not use vectors.
+    padded_w = guide.shape[1]
+    levels, shares = np.empty(padded_w, np.float32), np.empty(padded_w, np.float32)
+    squares, products = np.empty(padded_w, np.float32), np.empty(padded_w, np.float32)
+    for y in range(lines_h):
+        for x in range(padded_w):
+            a = b = c = d = np.float32(0)
+            for step in range(side):
+                level, share = np.float32(guide[y + step, x]), alpha[y + step, x]
+                a += level
+                b += share
+                c += level * level
+                d += level * share
+            levels[x], shares[x], squares[x], products[x] = a, b, c, d
+        for x in range(lines_w):
+            a = b = c = d = np.float32(0)
+            for step in range(side):
+                a += levels[x + step]
+                b += shares[x + step]
+                c += squares[x + step]
+                d += products[x + step]
+            line = (count * d - a * b) / (count * c - a * a + flat)
+            slopes[y, x], offsets[y, x] = line, (b - line * a) / count
+    side = 2 * SMOOTHING_PX + 1
+    share = np.float32(1 / (side * side))
+    for y in range(height):
+        for x in range(width):
+            a = b = np.float32(0)
+            for row in range(y, y + side):
+                for column in range(x, x + side):
+                    a += slopes[row, column]
+                    b += offsets[row, column]
+            slope[y, x], offset[y, x] = a * share, b * share
+
+
+@compiled(
+    given("float32", 2),
+    given("boolean", 2),
+    given("uint8", 2, packed=True),
+    given("float32", 2, packed=True),
+    given("float32", 2, packed=True),
+    int64,
+    int64,
+    int64,
+    int64,
+    int64,
+    int64,
+    made("float32", 2, packed=True),
+)
+def _draw(
+    small: Alpha,
+    is_open: NDArray[np.bool_],
+    luma: Image,
+    slope: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    top: int,
+    left: int,
+    grid_top: int,
+    grid_left: int,
+    grid_width: int,
+    grid_height: int,
+    full: Alpha,
+) -> None:
+    """Fill in the full-size alpha: by the lines where it is open, the small alpha's value elsewhere."""
+    height, width = full.shape
+    small_h, small_w = small.shape
+    lines_h, lines_w = slope.shape
+    slopes, offsets = np.empty(lines_w, np.float32), np.empty(lines_w, np.float32)
+    starts = np.empty(small_w + 1, np.int64)
+    for column in range(small_w + 1):
+        starts[column] = -(-column * width // small_w)
+    befores, shares = np.empty(width, np.int64), np.empty(width, np.float32)
+    for x in range(width):
+        at = min(max((x + 0.5) * grid_width / width - 0.5, 0), grid_width - 1)
+        befores[x] = int(at)
+        shares[x] = at - int(at)
+    certain, scale = np.float32(CERTAIN_AFTER), np.float32(1 / (1 - 2 * CERTAIN_AFTER))
+    zero, one = np.float32(0), np.float32(1)
+    # Spans of one value and open ones, alike for all rows of the picture that lie in one of the small alpha.
+    spans, values = np.empty(small_w + 1, np.int64), np.empty(small_w, np.float32)
+    y = 0
+    for row in range(small_h):
+        count = 0
+        for column in range(small_w):
+            value = (
+                np.float32(-1) if is_open[row, column] else min(max((small[row, column] - certain) * scale, zero), one)
+            )
+            if count == 0 or value != values[count - 1]:
+                spans[count], values[count] = starts[column], value
+                count += 1
+        spans[count] = width
+        while y < height and y * small_h // height == row:
+            at = min(max((y + 0.5) * grid_height / height - 0.5, 0), grid_height - 1)
+            is_ready = False
+            for span in range(count):
+                if values[span] >= 0:
+                    target = full[y, spans[span] : spans[span + 1]]
+                    for x in range(target.size):
+                        target[x] = values[span]
+                    continue
+                if not is_ready:
+                    is_ready = True
+                    upper, share = int(at) - grid_top, np.float32(at - int(at))
+                    lower = min(upper + 1, lines_h - 1)
+                    for x in range(lines_w):
+                        slopes[x] = slope[upper, x] + share * (slope[lower, x] - slope[upper, x])
+                        offsets[x] = offset[upper, x] + share * (offset[lower, x] - offset[upper, x])
+                for x in range(spans[span], spans[span + 1]):
+                    before, share = befores[x] - grid_left, shares[x]
+                    after = min(before + 1, lines_w - 1)
+                    line = slopes[before] + share * (slopes[after] - slopes[before])
+                    level = np.float32(luma[y - top, x - left])
+                    value = line * level + offsets[before] + share * (offsets[after] - offsets[before])
+                    full[y, x] = min(max((value - certain) * scale, zero), one)
+            y += 1

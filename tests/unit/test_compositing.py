@@ -91,6 +91,17 @@ def test_replacing_the_background_is_the_estimated_person_over_it(
     assert np.array_equal(result[alpha == 0], background[alpha == 0])
 
 
+def test_pictures_may_be_parts_of_larger_ones_and_mirrored() -> None:
+    image, background, alpha = noise(1, 60, 80), noise(2, 60, 80), soft_edge(8, 48, 64)
+    part, behind = image[4:52, 8:72][:, ::-1], background[4:52, 8:72]
+    packed = replace_background(part.copy(), alpha, behind.copy())
+    assert np.array_equal(replace_background(part, alpha, behind), packed)
+    assert np.array_equal(
+        replace_background(part.copy(), alpha[:, ::-1], behind),
+        replace_background(part.copy(), alpha[:, ::-1].copy(), behind),
+    )
+
+
 def test_with_alpha_keeps_the_colours_straight() -> None:
     picture = noise(3, 48, 64)
     rgba = with_alpha(picture, even(0.5))

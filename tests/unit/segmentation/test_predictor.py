@@ -148,7 +148,7 @@ def test_description_says_what_runs() -> None:
 
 
 def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not() -> None:
-    segmenter = NetworkSegmenter("compact", FITTING, Blinking(other=0.7), steadiness=0.8)
+    segmenter = NetworkSegmenter("compact", FITTING, Blinking(other=0.6), steadiness=0.8)
     image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
     assert segmenter.segment(image).mean() == 1
     assert segmenter.segment(image).mean() == 1, "0.8 of certain, and then the contrast curve"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
 from streamer.frames import Alpha, Image
@@ -97,5 +98,32 @@ def test_only_the_surroundings_of_the_edge_are_computed_and_the_result_is_that_o
     image, truth = room_with_disc()
     textured = np.clip(image + np.random.default_rng(0).integers(-12, 13, image.shape), 0, 255).astype(np.uint8)
     part = Refiner().refine(textured, small_and_blurred(truth))
-    monkeypatch.setattr(refine, "_spans", lambda edges, small, grid, full: (slice(0, full), slice(0, grid)))
+    monkeypatch.setattr(refine, "_spans", lambda start, length, small, grid, full: (slice(0, full), slice(0, grid)))
     assert np.abs(part - Refiner().refine(textured, small_and_blurred(truth))).max() < 1e-4
+
+
+def mean(values: NDArray[np.float64], radius_px: int) -> NDArray[np.float64]:
+    side = 2 * radius_px + 1
+    averaged: NDArray[np.float64] = cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT)
+    return averaged
+
+
+@pytest.mark.parametrize("size", [(192, 320), (150, 250)])
+def test_the_refined_alpha_is_that_of_the_published_filter(size: tuple[int, int]) -> None:
+    image, truth = room_with_disc()
+    textured = np.clip(image + np.random.default_rng(0).integers(-12, 13, image.shape), 0, 255).astype(np.uint8)
+    image = cv2.resize(textured, size[::-1], interpolation=cv2.INTER_AREA)
+    small = small_and_blurred(truth)
+    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    grid = (small.shape[1] * refine.GRID_SCALE, small.shape[0] * refine.GRID_SCALE)
+    guide = cv2.resize(luma, grid, interpolation=cv2.INTER_LINEAR) / 255.0
+    alpha = cv2.resize(stretch_contrast(small, refine.CERTAIN_BEFORE), grid, interpolation=cv2.INTER_LINEAR).astype(
+        float
+    )
+    guides, alphas = mean(guide, refine.RADIUS_PX), mean(alpha, refine.RADIUS_PX)
+    variance = mean(guide * guide, refine.RADIUS_PX) - guides**2
+    slope = (mean(guide * alpha, refine.RADIUS_PX) - guides * alphas) / (variance + refine.EPSILON)
+    slope, offset = (mean(lines, refine.SMOOTHING_PX) for lines in (slope, alphas - slope * guides))
+    slope, offset = (cv2.resize(lines, size[::-1], interpolation=cv2.INTER_LINEAR) for lines in (slope, offset))
+    expected = stretch_contrast(slope * luma / 255 + offset, refine.CERTAIN_AFTER)
+    assert np.abs(Refiner().refine(image, small) - expected).max() < 1e-4
