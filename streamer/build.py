@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamer import backgrounds, networks, painter, sinks, sources, web
+from streamer import backgrounds, compiled, networks, painter, sinks, sources, web
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
 from streamer.config import StreamConfig
@@ -23,7 +24,7 @@ from streamer.errors import ConfigError, MissingExtra, SinkError
 from streamer.figures import RunningFigures
 from streamer.frames import Frame, Size
 from streamer.hotkeys import Bindings, Hotkeys
-from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
+from streamer.interfaces import Background, FrameSource, HeldMatte, Sink, SourceInfo
 from streamer.live_outputs import VIRTUAL, live_outputs, preview_alone
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.pipeline import Pipeline
@@ -39,6 +40,7 @@ from streamer.stats import Stats
 
 if TYPE_CHECKING:
     from streamer.backgrounds.generated import GeneratedBackground
+    from streamer.segmentation.adaptive import AdaptiveSegmenter
     from streamer.segmentation.predictor import NetworkSegmenter
 
 logger = logging.getLogger(__name__)
@@ -82,6 +84,9 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
     check(config)
     keep_to_one_thread()
     with ExitStack() as stack:
+        loading = threading.Thread(target=compiled.load, name="loops")  # meanwhile files and the network are opened
+        loading.start()
+        stack.callback(loading.join)
         api = stack.enter_context(closing(web.open_api(config))) if config.api is not None else None
         device = _open_source(config)
         stack.callback(device.close)
@@ -104,6 +109,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         is_adaptive = source.info.is_live and config.adaptive_quality
         finder = stack.enter_context(closing(adapted(segmenter, config.matte_detail))) if is_adaptive else segmenter
         frame_path = networks.open_frame_path(config, segmenter, source.info)
+        hold = frame_path.hold if frame_path else _held_by(finder, source.info)
         renderer = Renderer(
             within(finder, source.info.picture),
             behind,
@@ -114,7 +120,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             auto_center=AutoCenter() if config.auto_center else None,
             blending=_blending(config),
             picture=source.info.picture,
-            hold=frame_path.hold if frame_path else None,
+            hold=hold,
         )
         hotkeys: Hotkeys | None = None
         if source.info.is_live:
@@ -269,6 +275,11 @@ def _open_source(config: StreamConfig) -> FrameSource:
     camera = sources.CameraRequest(width, height, config.camera_fps, config.camera_fourcc)
     paced = any(is_watched(output) for output in config.output)
     return sources.open_source(config.input, start_s=config.start, end_s=config.end, camera=camera, paced=paced)
+
+
+def _held_by(segmenter: NetworkSegmenter | AdaptiveSegmenter, info: SourceInfo) -> Callable[[Frame], HeldMatte] | None:
+    """Leaves the edges to the thread that composes; None where the picture does not fill the frames."""
+    return None if info.picture is not None else lambda frame: segmenter.hold(frame.image)
 
 
 def _blending(config: StreamConfig) -> Blending | None:

@@ -1,42 +1,114 @@
-"""Loops over pixels in plain Python, compiled to machine code by Numba when their module is loaded.
+"""Loops over pixels in plain Python, compiled to machine code by Numba.
 
 What only a few pixels need, such as those at the edge, is done pixel by pixel there, in one go: with whole-array calls
 each step would read and write the picture once more. The machine code is kept on disk: only the first start of a
-version waits some seconds for it.
+version waits some seconds for it. Numba itself takes half a second to load, so that is left for the first call, or for
+``load`` on a thread of its own.
 """
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass
+from functools import update_wrapper
+from importlib import import_module
+from typing import Any, Generic, Literal, ParamSpec
 
-import numba
-from numba import types
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def given(kind: str, dimensions: int, *, packed: bool = False) -> types.Array:
-    """The type of an array that is only read: of ``uint8``, ``float32`` and so on.
-
-    Args:
-        kind: NumPy's name of what it holds.
-        dimensions: how many.
-        packed: whether it must be C-contiguous, which is faster. Else it may be part of a larger one.
-    """
-    return types.Array(getattr(types, kind), dimensions, "C" if packed else "A", readonly=True)
+Arguments = ParamSpec("Arguments")
 
 
-def made(kind: str, dimensions: int, *, packed: bool = False) -> types.Array:
-    """The type of an array that is written to, see ``given``."""
-    return types.Array(getattr(types, kind), dimensions, "C" if packed else "A")
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What a loop takes: an array, or with no dimensions one number."""
+
+    kind: str
+    """NumPy's name of what it is or holds."""
+    dimensions: int = 0
+    packed: bool = False
+    """Whether it must be C-contiguous, which is faster. Else it may be part of a larger one."""
+    is_written: bool = False
 
 
-def compiled(*arguments: Any) -> Callable[[Function], Function]:
-    """Compile a function that returns nothing for arguments of those Numba types. It runs without holding the GIL.
+INTEGER, BOOLEAN = Argument("int64"), Argument("boolean")
+
+
+def given(kind: str, dimensions: int, *, packed: bool = False) -> Argument:
+    """An array that is only read, see ``Argument``."""
+    return Argument(kind, dimensions, packed)
+
+
+def made(kind: str, dimensions: int, *, packed: bool = False) -> Argument:
+    """An array that is written to, see ``Argument``."""
+    return Argument(kind, dimensions, packed, is_written=True)
+
+
+class Loop(Generic[Arguments]):
+    """A function that returns nothing, compiled when it is first called. It runs without holding the GIL."""
+
+    def __init__(self, function: Callable[Arguments, None], arguments: tuple[Argument, ...]) -> None:
+        self._function = function
+        self._arguments = arguments
+        self._machine_code: Callable[Arguments, None] | None = None
+        update_wrapper(self, function)
+
+    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        """Run it; arguments of other types raise ``TypeError``."""
+        (self._machine_code or self.load())(*args, **kwargs)
+
+    def load(self) -> Callable[Arguments, None]:
+        """The machine code, from disk if it lies there."""
+        with _loading:
+            if self._machine_code is None:
+                self._machine_code = _compiled(self._function, self._arguments)
+            return self._machine_code
+
+
+_loading = threading.RLock()
+_loops: list[Loop[Any]] = []
+
+
+def compiled(*arguments: Argument) -> Callable[[Callable[Arguments, None]], Loop[Arguments]]:
+    """Make a function a loop that is compiled for arguments of these types.
 
     Sums may be reordered, and infinities and NaN are taken not to occur.
     """
+
+    def decorate(function: Callable[Arguments, None]) -> Loop[Arguments]:
+        loop = Loop(function, arguments)
+        _loops.append(loop)
+        return loop
+
+    return decorate
+
+
+def load() -> None:
+    """Load all loops that there are so far."""
+    for loop in tuple(_loops):
+        loop.load()
+
+
+def _compiled(function: Callable[..., None], arguments: tuple[Argument, ...]) -> Callable[..., None]:
+    import numba
+    from numba import types
+
+    if "numba.np.arraymath" not in sys.modules and "scipy.linalg" not in sys.modules:
+        # It would load SciPy, a quarter of a second, to know whether there is linear algebra, which no loop here wants.
+        sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
+        import_module("numba.np.arraymath")
+        del sys.modules["scipy.linalg"]
+
+    def numba_type(argument: Argument) -> Any:
+        kind: Any = getattr(types, argument.kind)
+        if argument.dimensions == 0:
+            return kind
+        layout: Literal["C", "A"] = "C" if argument.packed else "A"
+        return types.Array(kind, argument.dimensions, layout, readonly=not argument.is_written)
+
+    signature = types.void(*(numba_type(argument) for argument in arguments))
     fast = {"nnan", "ninf", "nsz", "arcp", "contract"}
-    decorate = numba.njit(types.void(*arguments), nogil=True, cache=True, error_model="numpy", fastmath=fast)
-    return cast(Callable[[Function], Function], decorate)
+    machine_code: Callable[..., None] = numba.njit(
+        signature, nogil=True, cache=True, error_model="numpy", fastmath=fast
+    )(function)
+    return machine_code

@@ -7,10 +7,9 @@ from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-from numba import boolean, int64
 from numpy.typing import NDArray
 
-from streamer.compiled import compiled, given, made
+from streamer.compiled import BOOLEAN, INTEGER, compiled, given, made
 from streamer.frames import Alpha, Image, Planes, Size
 from streamer.yuv import lay_in_planes
 
@@ -170,10 +169,10 @@ def _edge(image: Image, levels: _Levels) -> _Edge | None:
     given("uint8", 2, packed=True),
     given("float32", 3, packed=True),
     given("float32", 3, packed=True),
-    int64,
-    int64,
+    INTEGER,
+    INTEGER,
     made("uint8", 2, packed=True),
-    boolean,
+    BOOLEAN,
 )
 def _lay(
     image: Image,

@@ -132,7 +132,7 @@ class Segmenter(Protocol):
 
 @runtime_checkable
 class HeldMatte(Protocol):
-    """A frame and its matte that were left where they were computed, on a GPU, until somebody wants the result."""
+    """A frame and its matte, whose edges at full size are left to whoever wants them, on another thread perhaps."""
 
     size: Size
     """Of the frame."""
@@ -140,8 +140,13 @@ class HeldMatte(Protocol):
     """The matte by which all that follows is drawn, before that: float32 ``(h', w')`` in [0, 1]. It is judged."""
 
     def full(self) -> Alpha:
-        """Bring the matte here, at the frame's size: float32 ``(h, w)`` in [0, 1]. ``SegmentationError``: it fails."""
+        """The matte at the frame's size: float32 ``(h, w)`` in [0, 1]. ``SegmentationError``: it fails."""
         ...
+
+
+@runtime_checkable
+class ComposingMatte(HeldMatte, Protocol):
+    """A frame and its matte that lie where they can also be composed: on a GPU."""
 
     def over(self, background: Image) -> tuple[Image, Planes | None]:
         """The person over a background, RGB uint8 of the frame's size: the same ``(h, w, 3)``.

@@ -20,7 +20,7 @@ from streamer.compositing import estimate_foreground, replace_background, replac
 from streamer.controls import Controls, ControlState
 from streamer.errors import GenerationError, SegmentationError, StreamerError
 from streamer.frames import Alpha, Area, Frame, Image, Size
-from streamer.interfaces import Background, HeldMatte, Segmenter
+from streamer.interfaces import Background, ComposingMatte, HeldMatte, Segmenter
 from streamer.plausibility import PlausibilityGate
 from streamer.stats import Stats
 from streamer.usable import check_held, usable_alpha, usable_background
@@ -61,7 +61,8 @@ class Renderer:
         auto_center: moves the person of a composite into the middle; None = nothing moves.
         picture: where in each frame the picture lies, beside which there is nothing to see; None = everywhere.
         blending: fits the person of a composite to the background's light; None = they stay as they were taken.
-        hold: mattes a frame in the segmenter's place, and may leave it on the GPU until it is composed.
+        hold: mattes a frame in the segmenter's place, and may leave it on the GPU, or its edges undone, until it is
+            composed.
     """
 
     def __init__(
@@ -238,10 +239,10 @@ class Renderer:
             return frame.with_image(matte if self._write == "alpha" else np.stack((matte,) * 3, axis=-1))
 
     def _compose_held(self, frame: Frame, matte: HeldMatte, state: ControlState) -> Frame:
-        """On the GPU where nothing but the composite needs the alpha; else that is brought here first."""
+        """On the GPU if it lies there and nothing but the composite needs the alpha; else from the full-size alpha."""
         shows_room = self._backgrounds[state.background].shows_room
         is_plain = self._auto_center is None and self._blending is None and not shows_room
-        if is_plain and self._write == "composite" and state.view == "composite":
+        if isinstance(matte, ComposingMatte) and is_plain and self._write == "composite" and state.view == "composite":
             return self._composite_held(frame, matte, state.background)
         return self._compose_here(frame, usable_alpha(matte.full(), frame.size), state)
 
@@ -268,7 +269,7 @@ class Renderer:
                 return frame.with_image(replace_background(image, alpha, background))
             return frame.with_image(*replace_background_in_planes(own, image, alpha, background, plate))
 
-    def _composite_held(self, frame: Frame, matte: HeldMatte, index: int) -> Frame:
+    def _composite_held(self, frame: Frame, matte: ComposingMatte, index: int) -> Frame:
         with self._stats.time("background"):
             background = self._background_image(frame, matte.small, index)
         self._is_transparent = background is None

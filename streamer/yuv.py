@@ -7,11 +7,10 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
-from numba import int64
 from numpy.typing import NDArray
 
 from streamer.color_matrix import LUMA_SHARES
-from streamer.compiled import compiled, given, made
+from streamer.compiled import INTEGER, compiled, given, made
 from streamer.frames import Image, Planes
 
 _Levels: TypeAlias = NDArray[np.uint8]
@@ -52,7 +51,7 @@ def lay_in_planes(
 @compiled(
     *(given("uint8", dimensions) for dimensions in (2, 2, 2, 3)),
     *(given("uint8", 2, packed=True) for _ in range(2)),
-    *(int64, int64, given("float32", 2, packed=True)),
+    *(INTEGER, INTEGER, given("float32", 2, packed=True)),
     *(made("uint8", 2) for _ in range(3)),
 )
 def _lay_blocks(

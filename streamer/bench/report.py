@@ -17,8 +17,8 @@ PERCENTILES = ("p50", "p95", "p99")
 MEANING = {
     "capture": "decode, to RGB",
     "network": "  scale down, network",
-    "refine": "  edges at full size",
-    "segment": "network + refine",
+    "settle": "  clean plate, steadying",
+    "segment": "network + settle",
     "background": "picture behind",
     "composite": "clean edges, lay over",
     "render": "background + composite",

@@ -17,7 +17,7 @@ from streamer.segmentation.refine import CERTAIN_AFTER, EPSILON, GRID_SCALE, RAD
 
 
 def refined(picture: Tensor, certain: Tensor) -> Tensor:
-    """The full-size alpha ``(1, 1, h, w)`` in [0, 1], see ``Refiner.refine``.
+    """The full-size alpha ``(1, 1, h, w)`` in [0, 1], see ``segmentation.refine``.
 
     Args:
         picture: RGB.

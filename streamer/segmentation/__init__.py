@@ -11,7 +11,6 @@ from typing import Any
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
 from models.framing import framing
 from streamer.errors import ConfigError, SegmentationError, WeightsError
-from streamer.interfaces import Segmenter
 from streamer.segmentation.adaptive import AdaptiveSegmenter
 from streamer.segmentation.clean_plate import open_clean_plate
 from streamer.segmentation.mediapipe_runtime import MediapipeRuntime, mediapipe_framing
@@ -62,7 +61,7 @@ def open_segmenter(
         clean_plate: what is known of the room without a person: ``off``, ``learn``, ``snap`` or a picture's path.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
         rules: what the user says about the matte.
-        stats: where to note the times of ``network`` and ``refine``; None = nowhere.
+        stats: where to note the times of ``network``, ``settle`` and ``refine``; None = nowhere.
 
     Raises:
         ConfigError: no such picture of the room, an unknown device or runtime, or two that do not go together.
@@ -108,7 +107,7 @@ def open_segmenter(
     return NetworkSegmenter(model, usual, running, smaller=smaller, **habits)
 
 
-def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> Segmenter:
+def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> NetworkSegmenter | AdaptiveSegmenter:
     """The segmenter for live work: it computes at a smaller size while the machine cannot keep up, if it has one."""
     if segmenter.steps == 1:
         return segmenter

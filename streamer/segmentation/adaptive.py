@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image
+from streamer.interfaces import HeldMatte
 from streamer.segmentation.predictor import NetworkSegmenter
 from streamer.segmentation.quality import QualityControl
 
@@ -40,16 +41,20 @@ class AdaptiveSegmenter:
 
     def segment(self, image: Image) -> Alpha:
         """See ``Segmenter``."""
+        return self.hold(image).full()
+
+    def hold(self, image: Image) -> HeldMatte:
+        """See ``NetworkSegmenter``."""
         self._change_if_prepared()
         begun_at_s = self._clock()
         try:
-            alpha = self._segmenter.segment(image)
+            held = self._segmenter.hold(image)
         except SegmentationError as error:
             self._take_back(error)
             raise
         self._is_untried = False
         self._judge(begun_at_s, self._clock() - begun_at_s)
-        return alpha
+        return held
 
     def reset(self) -> None:
         """Forget earlier frames; the size stays."""

@@ -31,7 +31,7 @@ class Feeding(BaseModel):
     {downsample_ratio: [1.0]}}``; for MODNet: ``{range: "-1..1", area_px: 262144}``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: str | None = None
     """The input that takes the picture; the first one if not given."""

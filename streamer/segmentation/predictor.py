@@ -15,9 +15,10 @@ from models.framing import Framing
 from models.steady import Steadier
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
+from streamer.interfaces import HeldMatte
 from streamer.scaling import shrink
 from streamer.segmentation.clean_plate import CleanPlate
-from streamer.segmentation.refine import Refiner
+from streamer.segmentation.refine import refine
 from streamer.segmentation.rules import MatteRules, PatchSorter, move_edge
 from streamer.segmentation.runtimes import Runtime
 from streamer.stats import Stats
@@ -27,6 +28,26 @@ KNOWN_FRAMINGS = 8
 """So many sizes of pictures are remembered with their framing, which takes a quarter of a millisecond to find."""
 OUT_OF_RANGE = 1e-3
 """How far outside [0, 1] an alpha may be by rounding."""
+
+
+class HeldHere(HeldMatte):
+    """A picture and its small alpha, settled; a ``HeldMatte``.
+
+    Args:
+        image: RGB uint8 ``(h, w, 3)``.
+        small: its alpha.
+        refine: gives the full-size alpha of both.
+    """
+
+    def __init__(self, image: Image, small: Alpha, refine: Callable[[Image, Alpha], Alpha]) -> None:
+        self.size = Size(image.shape[1], image.shape[0])
+        self.small = small
+        self._image = image
+        self._refine = refine
+
+    def full(self) -> Alpha:
+        """See ``HeldMatte``."""
+        return self._refine(self._image, self.small)
 
 
 class NetworkSegmenter:
@@ -39,7 +60,7 @@ class NetworkSegmenter:
         clean_plate: what is known of the room without a person; None = nothing.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 (each picture for itself) to below 1.
         rules: what the user says about the matte.
-        stats: where to note the times of ``network`` and ``refine``; None = nowhere.
+        stats: where to note the times of ``network``, ``settle`` and ``refine``; None = nowhere.
         smaller: the same as ``framing`` for smaller sizes of the input, among which ``step`` chooses.
     """
 
@@ -63,7 +84,6 @@ class NetworkSegmenter:
         self._clean_plate = clean_plate
         self._steadier = Steadier(steadiness)
         self._sorter = PatchSorter(rules)
-        self._refiner = Refiner()
         self._where = runtime.name
         self._picture: Size | None = None
         self._seen: Image | None = None
@@ -118,6 +138,14 @@ class NetworkSegmenter:
         Raises:
             SegmentationError: not such a picture, the runtime failed, or its result is unusable.
         """
+        return self.hold(image).full()
+
+    def hold(self, image: Image) -> HeldHere:
+        """The same, but for the edges, which are refined when they are wanted, on another thread perhaps.
+
+        Raises:
+            SegmentationError: as of ``segment``.
+        """
         runtime, (content, padded) = self.runtime, self.fit(image)
         try:
             with self.time("network"):
@@ -126,9 +154,8 @@ class NetworkSegmenter:
         except Exception as error:  # each runtime has its own exceptions; a frame without a matte is never shown
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
-        with self.time("refine"):
-            refined = self._refiner.refine(image, self.settle(shrunk, small))
-            return move_edge(refined, self._rules)
+        with self.time("settle"):
+            return HeldHere(image, self.settle(shrunk, small), self._refined)
 
     def fit(self, image: Image) -> tuple[Size, Size]:
         """What that picture is shrunk to for the network, and what the network then gets, with repeated edges.
@@ -179,6 +206,10 @@ class NetworkSegmenter:
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             runtime.close()
+
+    def _refined(self, image: Image, small: Alpha) -> Alpha:
+        with self.time("refine"):
+            return move_edge(refine(image, small), self._rules)
 
     def _fitted(self, picture: Size) -> tuple[Size, Size]:
         """What a picture of that size is scaled to, and the network's input."""

@@ -11,11 +11,10 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from numba import int64
 from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
-from streamer.compiled import compiled, given, made
+from streamer.compiled import INTEGER, compiled, given, made
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import shrink
 
@@ -37,48 +36,36 @@ OPEN_PX = 5
 """Side of the window of the small alpha that must be of one value for what lies in its middle to be that value, too."""
 
 
-class Refiner:
-    """Refines one picture after another; keeps a working array, so use it from one thread only."""
+def refine(image: Image, small: Alpha) -> Alpha:
+    """The alpha of ``image`` at its full size, from the network's ``small`` one of the same picture.
 
-    def __init__(self) -> None:
-        self._luma: Image = np.empty((0, 0), np.uint8)
+    Args:
+        image: RGB uint8 ``(h, w, 3)``.
+        small: float32 ``(h', w')`` in [0, 1], of the same aspect ratio.
 
-    def refine(self, image: Image, small: Alpha) -> Alpha:
-        """The alpha of ``image`` at its full size, from the network's ``small`` one of the same picture.
-
-        Args:
-            image: RGB uint8 ``(h, w, 3)``.
-            small: float32 ``(h', w')`` in [0, 1], of the same aspect ratio.
-
-        Returns:
-            A new float32 ``(h, w)`` in [0, 1], exactly 0 and 1 where certain.
-        """
-        height, width = image.shape[:2]
-        certain = stretch_contrast(small, CERTAIN_BEFORE)
-        window = np.ones((OPEN_PX, OPEN_PX), np.uint8)
-        is_open = cv2.dilate(certain, window) > cv2.erode(certain, window)
-        grid = Size(min(GRID_SCALE * small.shape[1], width), min(GRID_SCALE * small.shape[0], height))
-        left, top, open_w, open_h = cv2.boundingRect(is_open.view(np.uint8))
-        rows, grid_rows = _spans(top, open_h, small.shape[0], grid.height, height)
-        columns, grid_columns = _spans(left, open_w, small.shape[1], grid.width, width)
-        slope, offset = (
-            np.empty((grid_rows.stop - grid_rows.start, grid_columns.stop - grid_columns.start), np.float32)
-            for _ in range(2)
-        )
-        if slope.size:
-            fine = cv2.resize(certain, grid, interpolation=cv2.INTER_LINEAR)[grid_rows, grid_columns]
-            self._take_luma(image[rows, columns])
-            guide = shrink(self._luma, Size(slope.shape[1], slope.shape[0]))
-            _fit_lines(_reflected(guide), _reflected(fine), slope, offset)
-        full = np.empty((height, width), np.float32)
-        beginnings = (rows.start, columns.start, grid_rows.start, grid_columns.start)
-        _draw(certain, is_open, self._luma, slope, offset, *beginnings, *grid, full)
-        return full
-
-    def _take_luma(self, image: Image) -> None:
-        if self._luma.shape != image.shape[:2]:
-            self._luma = np.empty(image.shape[:2], np.uint8)
-        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY, dst=self._luma)
+    Returns:
+        A new float32 ``(h, w)`` in [0, 1], exactly 0 and 1 where certain.
+    """
+    height, width = image.shape[:2]
+    certain = stretch_contrast(small, CERTAIN_BEFORE)
+    window = np.ones((OPEN_PX, OPEN_PX), np.uint8)
+    is_open = cv2.dilate(certain, window) > cv2.erode(certain, window)
+    grid = Size(min(GRID_SCALE * small.shape[1], width), min(GRID_SCALE * small.shape[0], height))
+    left, top, open_w, open_h = cv2.boundingRect(is_open.view(np.uint8))
+    rows, grid_rows = _spans(top, open_h, small.shape[0], grid.height, height)
+    columns, grid_columns = _spans(left, open_w, small.shape[1], grid.width, width)
+    lines_shape = (grid_rows.stop - grid_rows.start, grid_columns.stop - grid_columns.start)
+    slope, offset = np.empty(lines_shape, np.float32), np.empty(lines_shape, np.float32)
+    luma = np.empty((0, 0), np.uint8)
+    if slope.size:
+        fine = cv2.resize(certain, grid, interpolation=cv2.INTER_LINEAR)[grid_rows, grid_columns]
+        luma = cv2.cvtColor(image[rows, columns], cv2.COLOR_RGB2GRAY)
+        guide = shrink(luma, Size(slope.shape[1], slope.shape[0]))
+        _fit_lines(_reflected(guide), _reflected(fine), slope, offset)
+    full = np.empty((height, width), np.float32)
+    beginnings = (rows.start, columns.start, grid_rows.start, grid_columns.start)
+    _draw(certain, is_open, luma, slope, offset, *beginnings, *grid, full)
+    return full
 
 
 def _spans(start: int, length: int, small: int, grid: int, full: int) -> tuple[slice, slice]:
@@ -165,12 +152,12 @@ def _fit_lines(guide: Image, alpha: Alpha, slope: NDArray[np.float32], offset: N
     given("uint8", 2, packed=True),
     given("float32", 2, packed=True),
     given("float32", 2, packed=True),
-    int64,
-    int64,
-    int64,
-    int64,
-    int64,
-    int64,
+    INTEGER,
+    INTEGER,
+    INTEGER,
+    INTEGER,
+    INTEGER,
+    INTEGER,
     made("float32", 2, packed=True),
 )
 def _draw(

@@ -242,7 +242,11 @@ def test_smaller_sizes_are_used_as_soon_as_they_are_chosen_and_closing_closes_th
 def test_times_of_network_and_refinement_are_noted() -> None:
     stats = Stats()
     NetworkSegmenter("compact", FITTING, RedIsPerson(), stats=stats).segment(np.zeros((90, 160, 3), np.uint8))
-    assert {name: stage.count for name, stage in stats.snapshot().stages.items()} == {"network": 1, "refine": 1}
+    assert {name: stage.count for name, stage in stats.snapshot().stages.items()} == {
+        "network": 1,
+        "settle": 1,
+        "refine": 1,
+    }
 
 
 def test_closed_segmenter_says_so() -> None:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
 from streamer.frames import Alpha, Image
-from streamer.segmentation import refine
-from streamer.segmentation.refine import Refiner
+from streamer.segmentation import refine as module
+from streamer.segmentation.refine import refine
 
 WIDTH, HEIGHT, FACTOR = 320, 192, 4
 
@@ -34,21 +34,21 @@ def test_refined_edge_follows_the_picture_closer_than_bilinear_upsampling() -> N
     image, truth = room_with_disc()
     small = small_and_blurred(truth)
     plain = stretch_contrast(cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), 0.3)
-    refined = Refiner().refine(image, small)
+    refined = refine(image, small)
     assert np.abs(refined - truth).mean() < 0.5 * np.abs(plain - truth).mean()
 
 
 def test_edge_is_moved_to_the_pictures_edge_when_the_network_is_a_little_off() -> None:
     image, truth = room_with_disc()
     shifted = np.roll(truth, 3, axis=1)
-    refined = Refiner().refine(image, small_and_blurred(shifted))
+    refined = refine(image, small_and_blurred(shifted))
     assert np.abs(refined - truth).mean() < 0.5 * np.abs(shifted - truth).mean()
 
 
 def test_no_veil_further_than_three_pixels_outside_the_edge_and_no_hole_inside() -> None:
     image, truth = room_with_disc()
     textured = image.astype(np.int16) + np.random.default_rng(0).integers(-12, 13, image.shape)
-    refined = Refiner().refine(np.clip(textured, 0, 255).astype(np.uint8), small_and_blurred(truth))
+    refined = refine(np.clip(textured, 0, 255).astype(np.uint8), small_and_blurred(truth))
     near = np.ones((7, 7), np.uint8)
     room = cv2.dilate(truth, near) == 0
     torso = cv2.erode(truth, near) == 1
@@ -59,7 +59,7 @@ def test_no_veil_further_than_three_pixels_outside_the_edge_and_no_hole_inside()
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_what_is_certain_stays_exact_on_any_texture(value: float) -> None:
     image = np.random.default_rng(1).integers(0, 256, (90, 160, 3), dtype=np.uint8)
-    refined = Refiner().refine(image, np.full((18, 32), value, np.float32))
+    refined = refine(image, np.full((18, 32), value, np.float32))
     assert np.all(refined == value)
 
 
@@ -68,7 +68,7 @@ def test_what_is_certain_stays_exact_on_any_texture(value: float) -> None:
 def test_alpha_of_any_size_is_within_zero_and_one(h: int, w: int, small_h: int, small_w: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     image = random.integers(0, 256, (h, w, 3), dtype=np.uint8)
-    refined = Refiner().refine(image, random.random((small_h, small_w), dtype=np.float32))
+    refined = refine(image, random.random((small_h, small_w), dtype=np.float32))
     assert refined.dtype == np.float32
     assert refined.shape == (h, w)
     assert refined.min() >= 0
@@ -77,19 +77,10 @@ def test_alpha_of_any_size_is_within_zero_and_one(h: int, w: int, small_h: int, 
 
 def test_an_alpha_is_not_changed_by_the_frame_after_it() -> None:
     image, truth = room_with_disc()
-    refiner = Refiner()
-    first = refiner.refine(image, small_and_blurred(truth))
+    first = refine(image, small_and_blurred(truth))
     kept = first.copy()
-    refiner.refine(255 - image, 1 - small_and_blurred(truth))
+    refine(255 - image, 1 - small_and_blurred(truth))
     assert np.array_equal(first, kept)
-
-
-def test_one_refiner_takes_frames_of_changing_size() -> None:
-    image, truth = room_with_disc()
-    refiner = Refiner()
-    once = refiner.refine(image, small_and_blurred(truth))
-    refiner.refine(image[:100, :50], small_and_blurred(truth)[:20, :10])
-    assert np.array_equal(refiner.refine(image, small_and_blurred(truth)), once)
 
 
 def test_only_the_surroundings_of_the_edge_are_computed_and_the_result_is_that_of_the_whole_picture(
@@ -97,9 +88,9 @@ def test_only_the_surroundings_of_the_edge_are_computed_and_the_result_is_that_o
 ) -> None:
     image, truth = room_with_disc()
     textured = np.clip(image + np.random.default_rng(0).integers(-12, 13, image.shape), 0, 255).astype(np.uint8)
-    part = Refiner().refine(textured, small_and_blurred(truth))
-    monkeypatch.setattr(refine, "_spans", lambda start, length, small, grid, full: (slice(0, full), slice(0, grid)))
-    assert np.abs(part - Refiner().refine(textured, small_and_blurred(truth))).max() < 1e-4
+    part = refine(textured, small_and_blurred(truth))
+    monkeypatch.setattr(module, "_spans", lambda start, length, small, grid, full: (slice(0, full), slice(0, grid)))
+    assert np.abs(part - refine(textured, small_and_blurred(truth))).max() < 1e-4
 
 
 def mean(values: NDArray[np.float64], radius_px: int) -> NDArray[np.float64]:
@@ -115,15 +106,15 @@ def test_the_refined_alpha_is_that_of_the_published_filter(size: tuple[int, int]
     image = cv2.resize(textured, size[::-1], interpolation=cv2.INTER_AREA)
     small = small_and_blurred(truth)
     luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    grid = (small.shape[1] * refine.GRID_SCALE, small.shape[0] * refine.GRID_SCALE)
+    grid = (small.shape[1] * module.GRID_SCALE, small.shape[0] * module.GRID_SCALE)
     guide = cv2.resize(luma, grid, interpolation=cv2.INTER_LINEAR) / 255.0
-    alpha = cv2.resize(stretch_contrast(small, refine.CERTAIN_BEFORE), grid, interpolation=cv2.INTER_LINEAR).astype(
+    alpha = cv2.resize(stretch_contrast(small, module.CERTAIN_BEFORE), grid, interpolation=cv2.INTER_LINEAR).astype(
         float
     )
-    guides, alphas = mean(guide, refine.RADIUS_PX), mean(alpha, refine.RADIUS_PX)
-    variance = mean(guide * guide, refine.RADIUS_PX) - guides**2
-    slope = (mean(guide * alpha, refine.RADIUS_PX) - guides * alphas) / (variance + refine.EPSILON)
-    slope, offset = (mean(lines, refine.SMOOTHING_PX) for lines in (slope, alphas - slope * guides))
+    guides, alphas = mean(guide, module.RADIUS_PX), mean(alpha, module.RADIUS_PX)
+    variance = mean(guide * guide, module.RADIUS_PX) - guides**2
+    slope = (mean(guide * alpha, module.RADIUS_PX) - guides * alphas) / (variance + module.EPSILON)
+    slope, offset = (mean(lines, module.SMOOTHING_PX) for lines in (slope, alphas - slope * guides))
     slope, offset = (cv2.resize(lines, size[::-1], interpolation=cv2.INTER_LINEAR) for lines in (slope, offset))
-    expected = stretch_contrast(slope * luma / 255 + offset, refine.CERTAIN_AFTER)
-    assert np.abs(Refiner().refine(image, small) - expected).max() < 1e-4
+    expected = stretch_contrast(slope * luma / 255 + offset, module.CERTAIN_AFTER)
+    assert np.abs(refine(image, small) - expected).max() < 1e-4
