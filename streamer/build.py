@@ -23,8 +23,9 @@ from streamer.controls import Controls
 from streamer.errors import ConfigError, MissingExtra, SinkError
 from streamer.figures import RunningFigures
 from streamer.frames import Frame, Size
+from streamer.host_path import HostPath
 from streamer.hotkeys import Bindings, Hotkeys
-from streamer.interfaces import Background, FrameSource, HeldMatte, Sink, SourceInfo
+from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
 from streamer.live_outputs import VIRTUAL, live_outputs, preview_alone
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.pipeline import Pipeline
@@ -40,7 +41,7 @@ from streamer.stats import Stats
 
 if TYPE_CHECKING:
     from streamer.backgrounds.generated import GeneratedBackground
-    from streamer.segmentation.adaptive import AdaptiveSegmenter
+    from streamer.device_path.path import DevicePath
     from streamer.segmentation.predictor import NetworkSegmenter
 
 logger = logging.getLogger(__name__)
@@ -108,8 +109,9 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             behind.insert(0, painted)
         is_adaptive = source.info.is_live and config.adaptive_quality
         finder = stack.enter_context(closing(adapted(segmenter, config.matte_detail))) if is_adaptive else segmenter
-        frame_path = networks.open_frame_path(config, segmenter, source.info)
-        hold = frame_path.hold if frame_path else _held_by(finder, source.info)
+        frame_path: DevicePath | HostPath | None = networks.open_frame_path(config, segmenter, source.info)
+        if frame_path is None and source.info.picture is None:
+            frame_path = HostPath(finder)
         renderer = Renderer(
             within(finder, source.info.picture),
             behind,
@@ -120,7 +122,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             auto_center=AutoCenter() if config.auto_center else None,
             blending=_blending(config),
             picture=source.info.picture,
-            hold=hold,
+            hold=frame_path.hold if frame_path else None,
         )
         hotkeys: Hotkeys | None = None
         if source.info.is_live:
@@ -275,11 +277,6 @@ def _open_source(config: StreamConfig) -> FrameSource:
     camera = sources.CameraRequest(width, height, config.camera_fps, config.camera_fourcc)
     paced = any(is_watched(output) for output in config.output)
     return sources.open_source(config.input, start_s=config.start, end_s=config.end, camera=camera, paced=paced)
-
-
-def _held_by(segmenter: NetworkSegmenter | AdaptiveSegmenter, info: SourceInfo) -> Callable[[Frame], HeldMatte] | None:
-    """Leaves the edges to the thread that composes; None where the picture does not fill the frames."""
-    return None if info.picture is not None else lambda frame: segmenter.hold(frame.image)
 
 
 def _blending(config: StreamConfig) -> Blending | None:

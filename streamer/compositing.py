@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.compiled import BOOLEAN, INTEGER, compiled, given, made
-from streamer.frames import Alpha, Image, Planes, Size
-from streamer.yuv import lay_in_planes
+from streamer.frames import Alpha, Image, Levels, Planes, Size
+from streamer.yuv import PlatePlanes, lay_in_planes
 
-_Levels: TypeAlias = NDArray[np.uint8]
 _Colours: TypeAlias = NDArray[np.float32]
 
 SMALL_AREA_PX = 256 * 144
@@ -56,10 +55,9 @@ def with_alpha(foreground: Image, alpha: Alpha) -> Image:
     return rgba
 
 
-def _levels(alpha: Alpha) -> _Levels:
-    """0..1 to 0..255, rounded."""
-    levels: _Levels = cv2.convertScaleAbs(alpha, alpha=255)
-    return levels
+def _levels(matte: Alpha | Levels) -> Levels:
+    """0..1 to 0..255, rounded; levels as they are."""
+    return cast(Levels, matte if matte.dtype == np.uint8 else cv2.convertScaleAbs(matte, alpha=255))
 
 
 def estimate_foreground(image: Image, alpha: Alpha) -> Image:
@@ -85,20 +83,20 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
     return estimated
 
 
-def replace_background(image: Image, alpha: Alpha, background: Image) -> Image:
+def replace_background(image: Image, matte: Alpha | Levels, background: Image) -> Image:
     """The person of ``image`` over ``background``: ``over`` with the colours of ``estimate_foreground``, in one go.
 
     Only the edge is computed; the rest is copied, which takes half the time.
 
     Args:
         image: RGB uint8 ``(h, w, 3)``.
-        alpha: float32 ``(h, w)`` in [0, 1], the matte of this very picture; used in 255 steps.
+        matte: of this very picture, ``(h, w)``.
         background: RGB uint8 ``(h, w, 3)``.
 
     Returns:
         RGB uint8 ``(h, w, 3)``: exactly the background at alpha 0.
     """
-    levels = _levels(alpha)
+    levels = _levels(matte)
     edge = _edge(image, levels)
     result = background.copy()
     if edge is not None:
@@ -107,7 +105,7 @@ def replace_background(image: Image, alpha: Alpha, background: Image) -> Image:
 
 
 def replace_background_in_planes(
-    own: Planes, image: Image, alpha: Alpha, background: Image, plate: Planes
+    own: Planes, image: Image, matte: Alpha | Levels, background: Image, plate: Planes
 ) -> tuple[Image, Planes]:
     """``replace_background``, and its result as YUV, of which only the edge is converted.
 
@@ -116,11 +114,11 @@ def replace_background_in_planes(
     Args:
         own: ``image`` as it was decoded.
         image: RGB uint8 ``(h, w, 3)``.
-        alpha: float32 ``(h, w)`` in [0, 1], the matte of this very picture; used in 255 steps.
+        matte: of this very picture, ``(h, w)``.
         background: RGB uint8 ``(h, w, 3)``.
         plate: ``background`` with the matrix and range of ``own``, see ``to_planes``.
     """
-    levels = _levels(alpha)
+    levels = _levels(matte)
     edge = _edge(image, levels)
     result = background.copy()
     planes = Planes(plate.y.copy(), plate.u.copy(), plate.v.copy(), own.matrix, own.full_range)
@@ -130,10 +128,33 @@ def replace_background_in_planes(
     return result, planes
 
 
+class Compositor:
+    """Lays people over backgrounds; as YUV, too, where a frame came as such and its background is the last one's."""
+
+    def __init__(self) -> None:
+        self._plate = PlatePlanes()
+
+    def compose(
+        self, own: Planes | None, image: Image, matte: Alpha | Levels, background: Image
+    ) -> tuple[Image, Planes | None]:
+        """The result as RGB, and as YUV; see ``replace_background_in_planes``.
+
+        Args:
+            own: ``image`` as it was decoded; None = it was not, or has been changed since.
+            image: RGB uint8 ``(h, w, 3)``.
+            matte: of this very picture, ``(h, w)``.
+            background: RGB uint8 ``(h, w, 3)``.
+        """
+        plate = self._plate.planes(background, own) if own is not None else None
+        if own is None or plate is None:
+            return replace_background(image, matte, background), None
+        return replace_background_in_planes(own, image, matte, background, plate)
+
+
 class _Edge(NamedTuple):
     """What tells person and room apart where they may be mixed, within a box that holds the person and some room."""
 
-    inside: _Levels
+    inside: Levels
     """0..255, ``(h, w)`` of the box, 255 = deep inside the person."""
     person: _Colours
     """The person's colours carried into the edge, RGB ``(h', w', 3)``, of all of the box."""
@@ -144,7 +165,7 @@ class _Edge(NamedTuple):
     left: int
 
 
-def _edge(image: Image, levels: _Levels) -> _Edge | None:
+def _edge(image: Image, levels: Levels) -> _Edge | None:
     """None if there is nobody."""
     height, width = levels.shape
     scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
@@ -176,8 +197,8 @@ def _edge(image: Image, levels: _Levels) -> _Edge | None:
 )
 def _lay(
     image: Image,
-    levels: _Levels,
-    inside: _Levels,
+    levels: Levels,
+    inside: Levels,
     person: _Colours,
     room: _Colours,
     top: int,
@@ -234,12 +255,12 @@ def _lay(
                 laid[3 * x + channel] = np.uint8(np.rint(colour))
 
 
-def _rows(image: Image) -> _Levels:
+def _rows(image: Image) -> Levels:
     """RGB ``(h, w, 3)`` as ``(h, 3 w)``, which is quicker to copy from; a copy only of what is part of a larger one."""
     return np.ascontiguousarray(image).reshape(image.shape[0], -1)
 
 
-def _sampled(image: _Levels, size: Size) -> _Levels:
+def _sampled(image: Levels, size: Size) -> Levels:
     """The picture or levels at a smaller size, each pixel the mean of four samples: what follows averages many more."""
     twice = (2 * size.width, 2 * size.height)
     if image.shape[1] > twice[0] and image.shape[0] > twice[1]:
@@ -257,7 +278,7 @@ def rim_px(size: Size) -> int:
     return max(1, round(RIM * min(size)))
 
 
-def _carry(colours: _Colours, levels: _Levels) -> _Colours:
+def _carry(colours: _Colours, levels: Levels) -> _Colours:
     """Spread the colours that have weight ``(h, w)`` to where there is none, near ones first.
 
     Args:

@@ -17,6 +17,9 @@ Image: TypeAlias = NDArray[np.uint8]
 Alpha: TypeAlias = NDArray[np.float32]
 """The soft matte of the person: float32 ``(h, w)`` in [0, 1], 1 = person."""
 
+Levels: TypeAlias = NDArray[np.uint8]
+"""The same in the 255 steps in which it is used: uint8 ``(h, w)``."""
+
 
 class Size(NamedTuple):
     """Width and height in pixels, in that order (an array's shape has them the other way round)."""

@@ -146,7 +146,7 @@ class HeldMatte(Protocol):
 
 @runtime_checkable
 class ComposingMatte(HeldMatte, Protocol):
-    """A frame and its matte that lie where they can also be composed: on a GPU."""
+    """A frame and its matte that can be composed where they are."""
 
     def over(self, background: Image) -> tuple[Image, Planes | None]:
         """The person over a background, RGB uint8 of the frame's size: the same ``(h, w, 3)``.

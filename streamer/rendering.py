@@ -16,7 +16,7 @@ import numpy as np
 
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
-from streamer.compositing import estimate_foreground, replace_background, replace_background_in_planes, with_alpha
+from streamer.compositing import Compositor, estimate_foreground, with_alpha
 from streamer.controls import Controls, ControlState
 from streamer.errors import GenerationError, SegmentationError, StreamerError
 from streamer.frames import Alpha, Area, Frame, Image, Size
@@ -24,7 +24,6 @@ from streamer.interfaces import Background, ComposingMatte, HeldMatte, Segmenter
 from streamer.plausibility import PlausibilityGate
 from streamer.stats import Stats
 from streamer.usable import check_held, usable_alpha, usable_background
-from streamer.yuv import PlatePlanes
 
 Write: TypeAlias = Literal["composite", "alpha", "foreground"]
 """What is written: the person over the background, the matte alone, or the person with straight alpha."""
@@ -62,7 +61,7 @@ class Renderer:
         picture: where in each frame the picture lies, beside which there is nothing to see; None = everywhere.
         blending: fits the person of a composite to the background's light; None = they stay as they were taken.
         hold: mattes a frame in the segmenter's place, and may leave it on the GPU, or its edges undone, until it is
-            composed.
+            composed; None = the segmenter does.
     """
 
     def __init__(
@@ -98,7 +97,7 @@ class Renderer:
         self._must_reset = False
         self._is_transparent = False
         self._last_backgrounds: dict[int, Image] = {}
-        self._plate = PlatePlanes()
+        self._compositor = Compositor()
         self._complaints: set[str] = set()
 
     def add_background(self, background: Background) -> None:
@@ -239,7 +238,7 @@ class Renderer:
             return frame.with_image(matte if self._write == "alpha" else np.stack((matte,) * 3, axis=-1))
 
     def _compose_held(self, frame: Frame, matte: HeldMatte, state: ControlState) -> Frame:
-        """On the GPU if it lies there and nothing but the composite needs the alpha; else from the full-size alpha."""
+        """Where it is held, if nothing but the composite needs the alpha; else from the full-size alpha."""
         shows_room = self._backgrounds[state.background].shows_room
         is_plain = self._auto_center is None and self._blending is None and not shows_room
         if isinstance(matte, ComposingMatte) and is_plain and self._write == "composite" and state.view == "composite":
@@ -264,10 +263,7 @@ class Renderer:
             if self._blending is not None and not shows_room:  # the room lights the person already
                 image = self._blending.blend(image, alpha, background, frame.pts_s)
             own = frame.planes if image is frame.image else None
-            plate = self._plate.planes(background, own) if own is not None else None
-            if own is None or plate is None:
-                return frame.with_image(replace_background(image, alpha, background))
-            return frame.with_image(*replace_background_in_planes(own, image, alpha, background, plate))
+            return frame.with_image(*self._compositor.compose(own, image, alpha, background))
 
     def _composite_held(self, frame: Frame, matte: ComposingMatte, index: int) -> Frame:
         with self._stats.time("background"):

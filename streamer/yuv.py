@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -11,9 +10,7 @@ from numpy.typing import NDArray
 
 from streamer.color_matrix import LUMA_SHARES
 from streamer.compiled import INTEGER, compiled, given, made
-from streamer.frames import Image, Planes
-
-_Levels: TypeAlias = NDArray[np.uint8]
+from streamer.frames import Image, Levels, Planes
 
 
 def to_planes(image: Image, matrix: int, *, full_range: bool) -> Planes:
@@ -31,7 +28,7 @@ def to_planes(image: Image, matrix: int, *, full_range: bool) -> Planes:
 
 
 def lay_in_planes(
-    own: Planes, composed: Image, levels: _Levels, inside: _Levels, top: int, left: int, into: Planes
+    own: Planes, composed: Image, levels: Levels, inside: Levels, top: int, left: int, into: Planes
 ) -> None:
     """Lay a person over the background that ``into`` holds: their own samples deep inside, converted ones at the edge.
 
@@ -55,18 +52,18 @@ def lay_in_planes(
     *(made("uint8", 2) for _ in range(3)),
 )
 def _lay_blocks(
-    own_y: _Levels,
-    own_u: _Levels,
-    own_v: _Levels,
+    own_y: Levels,
+    own_u: Levels,
+    own_v: Levels,
     composed: Image,
-    levels: _Levels,
-    inside: _Levels,
+    levels: Levels,
+    inside: Levels,
     top: int,
     left: int,
     affine: NDArray[np.float32],
-    y: _Levels,
-    u: _Levels,
-    v: _Levels,
+    y: Levels,
+    u: Levels,
+    v: Levels,
 ) -> None:
     """Each block of 2x2 pixels is the person's own, the background's, or converted."""
     height, width = inside.shape

@@ -21,6 +21,7 @@ from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import StreamerError
 from streamer.frames import Frame
+from streamer.host_path import HostPath
 from streamer.peer_python import find_peer
 from streamer.rendering import Renderer
 from streamer.scaling import keep_to_one_thread
@@ -53,7 +54,9 @@ class OurPath:
             info = source.info
         behind = backgrounds.open_background(background, size=info.size, is_live=False)
         self._segmenter: NetworkSegmenter = networks.open_matte(config, self._stats)
-        self._renderer = Renderer(self._segmenter, [behind], Controls(("picture",)), self._stats, failures_allowed=0)
+        hold = HostPath(self._segmenter).hold
+        controls = Controls(("picture",))
+        self._renderer = Renderer(self._segmenter, [behind], controls, self._stats, failures_allowed=0, hold=hold)
         self._renderer.render(self._frames[0])
 
     @property

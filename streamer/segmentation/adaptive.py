@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 
 from streamer.errors import SegmentationError
-from streamer.frames import Alpha, Image
-from streamer.interfaces import HeldMatte
+from streamer.frames import Alpha, Image, Levels
 from streamer.segmentation.predictor import NetworkSegmenter
 from streamer.segmentation.quality import QualityControl
 
@@ -41,20 +40,15 @@ class AdaptiveSegmenter:
 
     def segment(self, image: Image) -> Alpha:
         """See ``Segmenter``."""
-        return self.hold(image).full()
+        return self._judged(self._segmenter.segment, image)
 
-    def hold(self, image: Image) -> HeldMatte:
+    def settled(self, image: Image) -> Alpha:
         """See ``NetworkSegmenter``."""
-        self._change_if_prepared()
-        begun_at_s = self._clock()
-        try:
-            held = self._segmenter.hold(image)
-        except SegmentationError as error:
-            self._take_back(error)
-            raise
-        self._is_untried = False
-        self._judge(begun_at_s, self._clock() - begun_at_s)
-        return held
+        return self._judged(self._segmenter.settled, image)
+
+    def refined(self, image: Image, small: Alpha) -> Levels:
+        """See ``NetworkSegmenter``."""
+        return self._segmenter.refined(image, small)
 
     def reset(self) -> None:
         """Forget earlier frames; the size stays."""
@@ -66,6 +60,18 @@ class AdaptiveSegmenter:
         if preparing is not None:
             preparing.join(LEAVE_S)
         self._segmenter.close()
+
+    def _judged(self, matte: Callable[[Image], Alpha], image: Image) -> Alpha:
+        self._change_if_prepared()
+        begun_at_s = self._clock()
+        try:
+            alpha = matte(image)
+        except SegmentationError as error:
+            self._take_back(error)
+            raise
+        self._is_untried = False
+        self._judge(begun_at_s, self._clock() - begun_at_s)
+        return alpha
 
     def _judge(self, begun_at_s: float, took_s: float) -> None:
         control, segmenter = self._control, self._segmenter

@@ -14,8 +14,7 @@ from models.contrast import stretch_contrast
 from models.framing import Framing
 from models.steady import Steadier
 from streamer.errors import SegmentationError
-from streamer.frames import Alpha, Image, Size
-from streamer.interfaces import HeldMatte
+from streamer.frames import Alpha, Image, Levels, Size
 from streamer.scaling import shrink
 from streamer.segmentation.clean_plate import CleanPlate
 from streamer.segmentation.refine import refine
@@ -28,26 +27,6 @@ KNOWN_FRAMINGS = 8
 """So many sizes of pictures are remembered with their framing, which takes a quarter of a millisecond to find."""
 OUT_OF_RANGE = 1e-3
 """How far outside [0, 1] an alpha may be by rounding."""
-
-
-class HeldHere(HeldMatte):
-    """A picture and its small alpha, settled; a ``HeldMatte``.
-
-    Args:
-        image: RGB uint8 ``(h, w, 3)``.
-        small: its alpha.
-        refine: gives the full-size alpha of both.
-    """
-
-    def __init__(self, image: Image, small: Alpha, refine: Callable[[Image, Alpha], Alpha]) -> None:
-        self.size = Size(image.shape[1], image.shape[0])
-        self.small = small
-        self._image = image
-        self._refine = refine
-
-    def full(self) -> Alpha:
-        """See ``HeldMatte``."""
-        return self._refine(self._image, self.small)
 
 
 class NetworkSegmenter:
@@ -133,15 +112,15 @@ class NetworkSegmenter:
         return self._rules.edge_shift_px != 0 or self._rules.feather_px != 0
 
     def segment(self, image: Image) -> Alpha:
-        """The matte of this very picture: RGB uint8 ``(h, w, 3)`` to float32 ``(h, w)`` in [0, 1].
+        """The matte of this very picture: RGB uint8 ``(h, w, 3)`` to float32 ``(h, w)`` in [0, 1], in 255 steps.
 
         Raises:
             SegmentationError: not such a picture, the runtime failed, or its result is unusable.
         """
-        return self.hold(image).full()
+        return self.refined(image, self.settled(image)) * np.float32(1 / 255)
 
-    def hold(self, image: Image) -> HeldHere:
-        """The same, but for the edges, which are refined when they are wanted, on another thread perhaps.
+    def settled(self, image: Image) -> Alpha:
+        """The small matte of this very picture, before its edges are refined.
 
         Raises:
             SegmentationError: as of ``segment``.
@@ -155,7 +134,12 @@ class NetworkSegmenter:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
         with self.time("settle"):
-            return HeldHere(image, self.settle(shrunk, small), self._refined)
+            return self.settle(shrunk, small)
+
+    def refined(self, image: Image, small: Alpha) -> Levels:
+        """The matte at full size, in 0..255, of a picture and its small matte. May be called from another thread."""
+        with self.time("refine"):
+            return move_edge(refine(image, small), self._rules)
 
     def fit(self, image: Image) -> tuple[Size, Size]:
         """What that picture is shrunk to for the network, and what the network then gets, with repeated edges.
@@ -206,10 +190,6 @@ class NetworkSegmenter:
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             runtime.close()
-
-    def _refined(self, image: Image, small: Alpha) -> Alpha:
-        with self.time("refine"):
-            return move_edge(refine(image, small), self._rules)
 
     def _fitted(self, picture: Size) -> tuple[Size, Size]:
         """What a picture of that size is scaled to, and the network's input."""

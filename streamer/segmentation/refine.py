@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
 from streamer.compiled import INTEGER, compiled, given, made
-from streamer.frames import Alpha, Image, Size
+from streamer.frames import Alpha, Image, Levels, Size
 from streamer.scaling import shrink
 
 Kind = TypeVar("Kind", np.uint8, np.float32)
@@ -36,7 +36,7 @@ OPEN_PX = 5
 """Side of the window of the small alpha that must be of one value for what lies in its middle to be that value, too."""
 
 
-def refine(image: Image, small: Alpha) -> Alpha:
+def refine(image: Image, small: Alpha) -> Levels:
     """The alpha of ``image`` at its full size, from the network's ``small`` one of the same picture.
 
     Args:
@@ -44,7 +44,7 @@ def refine(image: Image, small: Alpha) -> Alpha:
         small: float32 ``(h', w')`` in [0, 1], of the same aspect ratio.
 
     Returns:
-        A new float32 ``(h, w)`` in [0, 1], exactly 0 and 1 where certain.
+        uint8 ``(h, w)`` in 0..255, exactly 0 and 255 where certain.
     """
     height, width = image.shape[:2]
     certain = stretch_contrast(small, CERTAIN_BEFORE)
@@ -62,7 +62,7 @@ def refine(image: Image, small: Alpha) -> Alpha:
         luma = cv2.cvtColor(image[rows, columns], cv2.COLOR_RGB2GRAY)
         guide = shrink(luma, Size(slope.shape[1], slope.shape[0]))
         _fit_lines(_reflected(guide), _reflected(fine), slope, offset)
-    full = np.empty((height, width), np.float32)
+    full = np.empty((height, width), np.uint8)
     beginnings = (rows.start, columns.start, grid_rows.start, grid_columns.start)
     _draw(certain, is_open, luma, slope, offset, *beginnings, *grid, full)
     return full
@@ -158,7 +158,7 @@ def _fit_lines(guide: Image, alpha: Alpha, slope: NDArray[np.float32], offset: N
     INTEGER,
     INTEGER,
     INTEGER,
-    made("float32", 2, packed=True),
+    made("uint8", 2, packed=True),
 )
 def _draw(
     small: Alpha,
@@ -172,7 +172,7 @@ def _draw(
     grid_left: int,
     grid_width: int,
     grid_height: int,
-    full: Alpha,
+    full: Levels,
 ) -> None:
     """Fill in the full-size alpha: by the lines where it is open, the small alpha's value elsewhere."""
     height, width = full.shape
@@ -187,17 +187,16 @@ def _draw(
         at = min(max((x + 0.5) * grid_width / width - 0.5, 0), grid_width - 1)
         befores[x] = int(at)
         shares[x] = at - int(at)
-    certain, scale = np.float32(CERTAIN_AFTER), np.float32(1 / (1 - 2 * CERTAIN_AFTER))
-    zero, one = np.float32(0), np.float32(1)
-    # Spans of one value and open ones, alike for all rows of the picture that lie in one of the small alpha.
-    spans, values = np.empty(small_w + 1, np.int64), np.empty(small_w, np.float32)
+    certain, scale = np.float32(CERTAIN_AFTER), np.float32(255 / (1 - 2 * CERTAIN_AFTER))
+    zero, most = np.float32(0), np.float32(255)
+    # Spans of one value and open ones (-1), alike for all rows of the picture that lie in one of the small alpha.
+    spans, values = np.empty(small_w + 1, np.int64), np.empty(small_w, np.int64)
     y = 0
     for row in range(small_h):
         count = 0
         for column in range(small_w):
-            value = (
-                np.float32(-1) if is_open[row, column] else min(max((small[row, column] - certain) * scale, zero), one)
-            )
+            level = min(max((small[row, column] - certain) * scale, zero), most)
+            value = -1 if is_open[row, column] else int(np.rint(level))
             if count == 0 or value != values[count - 1]:
                 spans[count], values[count] = starts[column], value
                 count += 1
@@ -207,9 +206,9 @@ def _draw(
             is_ready = False
             for span in range(count):
                 if values[span] >= 0:
-                    target = full[y, spans[span] : spans[span + 1]]
+                    target, value_here = full[y, spans[span] : spans[span + 1]], np.uint8(values[span])
                     for x in range(target.size):
-                        target[x] = values[span]
+                        target[x] = value_here
                     continue
                 if not is_ready:
                     is_ready = True
@@ -222,7 +221,7 @@ def _draw(
                     before, share = befores[x] - grid_left, shares[x]
                     after = min(before + 1, lines_w - 1)
                     line = slopes[before] + share * (slopes[after] - slopes[before])
-                    level = np.float32(luma[y - top, x - left])
-                    value = line * level + offsets[before] + share * (offsets[after] - offsets[before])
-                    full[y, x] = min(max((value - certain) * scale, zero), one)
+                    alpha = line * np.float32(luma[y - top, x - left])
+                    alpha += offsets[before] + share * (offsets[after] - offsets[before])
+                    full[y, x] = np.uint8(np.rint(min(max((alpha - certain) * scale, zero), most)))
             y += 1

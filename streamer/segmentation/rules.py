@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.frames import Alpha
+from streamer.frames import Alpha, Levels
 
 People: TypeAlias = Literal["all", "largest", "center"]
 """Who is kept: everybody, the one who covers most of the picture, or the one nearest to its middle."""
@@ -112,13 +112,13 @@ def _filled(alpha: Alpha, max_share: float) -> Alpha:
     return np.where(hole, np.float32(1), alpha)
 
 
-def move_edge(alpha: Alpha, rules: MatteRules) -> Alpha:
-    """The full-size alpha, float32 ``(h, w)`` in [0, 1], with its edge shifted and feathered as the rules say."""
+def move_edge(levels: Levels, rules: MatteRules) -> Levels:
+    """The full-size alpha in 0..255, with its edge shifted and feathered as the rules say."""
     if rules.edge_shift_px:
         side = 2 * abs(rules.edge_shift_px) + 1
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-        alpha = cv2.dilate(alpha, disc) if rules.edge_shift_px > 0 else cv2.erode(alpha, disc)
+        levels = cv2.dilate(levels, disc) if rules.edge_shift_px > 0 else cv2.erode(levels, disc)
     if rules.feather_px:
         side = 2 * rules.feather_px + 1
-        alpha = cv2.GaussianBlur(alpha, (side, side), rules.feather_px / 2)
-    return alpha
+        levels = cv2.GaussianBlur(levels, (side, side), rules.feather_px / 2)
+    return levels

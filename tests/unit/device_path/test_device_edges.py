@@ -28,7 +28,7 @@ def both(size: Size, small: Size) -> tuple[Alpha, Alpha]:
     network = cv2.GaussianBlur(cv2.resize(matte(size), small, interpolation=cv2.INTER_AREA), (0, 0), 1)
     certain = torch.from_numpy(stretch_contrast(network, CERTAIN_BEFORE))
     ours = refined(from_image(torch.from_numpy(image)), certain[None, None])
-    return refine(image, network), ours[0, 0].numpy()
+    return refine(image, network) / np.float32(255), ours[0, 0].numpy()
 
 
 @pytest.mark.parametrize(("size", "small"), SIZES, ids=str)

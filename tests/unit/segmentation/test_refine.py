@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 from models.contrast import stretch_contrast
 from streamer.frames import Alpha, Image
 from streamer.segmentation import refine as module
-from streamer.segmentation.refine import refine
+from streamer.segmentation.refine import refine as refined_levels
 
 WIDTH, HEIGHT, FACTOR = 320, 192, 4
+
+
+def refine(image: Image, small: Alpha) -> Alpha:
+    """Of 0..1 instead of 0..255."""
+    return refined_levels(image, small) / np.float32(255)
 
 
 def room_with_disc(person: int = 190, room: int = 60) -> tuple[Image, Alpha]:
@@ -69,7 +74,6 @@ def test_alpha_of_any_size_is_within_zero_and_one(h: int, w: int, small_h: int, 
     random = np.random.default_rng(seed)
     image = random.integers(0, 256, (h, w, 3), dtype=np.uint8)
     refined = refine(image, random.random((small_h, small_w), dtype=np.float32))
-    assert refined.dtype == np.float32
     assert refined.shape == (h, w)
     assert refined.min() >= 0
     assert refined.max() <= 1
@@ -90,7 +94,7 @@ def test_only_the_surroundings_of_the_edge_are_computed_and_the_result_is_that_o
     textured = np.clip(image + np.random.default_rng(0).integers(-12, 13, image.shape), 0, 255).astype(np.uint8)
     part = refine(textured, small_and_blurred(truth))
     monkeypatch.setattr(module, "_spans", lambda start, length, small, grid, full: (slice(0, full), slice(0, grid)))
-    assert np.abs(part - refine(textured, small_and_blurred(truth))).max() < 1e-4
+    assert np.abs(part - refine(textured, small_and_blurred(truth))).max() < 1.1 / 255
 
 
 def mean(values: NDArray[np.float64], radius_px: int) -> NDArray[np.float64]:
@@ -117,4 +121,4 @@ def test_the_refined_alpha_is_that_of_the_published_filter(size: tuple[int, int]
     slope, offset = (mean(lines, module.SMOOTHING_PX) for lines in (slope, alphas - slope * guides))
     slope, offset = (cv2.resize(lines, size[::-1], interpolation=cv2.INTER_LINEAR) for lines in (slope, offset))
     expected = stretch_contrast(slope * luma / 255 + offset, module.CERTAIN_AFTER)
-    assert np.abs(refine(image, small) - expected).max() < 1e-4
+    assert np.abs(refine(image, small) - expected).max() < 0.51 / 255

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.frames import Alpha
+from streamer.frames import Alpha, Levels
 from streamer.segmentation.rules import MatteRules, PatchSorter, People, move_edge
 
 HEIGHT, WIDTH = 90, 160
@@ -80,23 +80,27 @@ def test_holes_up_to_the_limit_are_filled_and_gaps_at_the_edge_are_not() -> None
     assert np.all(filled[84:90, 40:46] == 0)
 
 
+def levels_of(alpha: Alpha) -> Levels:
+    return np.rint(alpha * 255).astype(np.uint8)
+
+
 def test_without_rules_nothing_changes() -> None:
     alpha = np.random.default_rng(0).random((HEIGHT, WIDTH), dtype=np.float32)
     assert PatchSorter(MatteRules()).sort(alpha) is alpha
-    assert move_edge(alpha, MatteRules()) is alpha
+    assert move_edge(levels := levels_of(alpha), MatteRules()) is levels
 
 
 @pytest.mark.parametrize(("shift", "height"), [(0, 20), (3, 26), (-3, 14)])
 def test_the_edge_is_moved_by_so_many_pixels(shift: int, height: int) -> None:
-    moved = move_edge(patches((30, 40, 20, 60)), MatteRules(edge_shift_px=shift))
-    assert moved[:, 70].sum() == height
+    moved = move_edge(levels_of(patches((30, 40, 20, 60))), MatteRules(edge_shift_px=shift))
+    assert (moved[:, 70] == 255).sum() == height
 
 
 def test_a_feather_softens_the_edge_over_its_width_and_leaves_it_in_place() -> None:
-    soft = move_edge(patches((30, 0, 60, 160)), MatteRules(feather_px=4))[:, 80]
+    soft = move_edge(levels_of(patches((30, 0, 60, 160))), MatteRules(feather_px=4))[:, 80].astype(int)
     assert np.all(soft[:26] == 0)
-    assert np.all(soft[34:] == 1)
-    assert soft[29] + soft[30] == pytest.approx(1)
+    assert np.all(soft[34:] == 255)
+    assert soft[29] + soft[30] == pytest.approx(255, abs=2)
     assert np.all(np.diff(soft[25:35]) >= 0)
 
 
@@ -110,8 +114,10 @@ def test_any_rules_on_any_alpha_give_an_alpha(
 ) -> None:
     rules = MatteRules(people, island, holes, shift, feather)
     alpha = np.random.default_rng(seed).random((height, width), dtype=np.float32)
-    result = move_edge(PatchSorter(rules).sort(alpha), rules)
-    assert result.dtype == np.float32
+    sorted_out = PatchSorter(rules).sort(alpha)
+    assert sorted_out.dtype == np.float32
+    assert sorted_out.min() >= 0
+    assert sorted_out.max() <= 1 + 1e-6
+    result = move_edge(levels_of(sorted_out), rules)
+    assert result.dtype == np.uint8
     assert result.shape == alpha.shape
-    assert result.min() >= 0
-    assert result.max() <= 1 + 1e-6

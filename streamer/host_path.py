@@ -1,0 +1,63 @@
+"""The frame path on the CPU: the thread that mattes leaves the edges at full size to the thread that composes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from streamer.compositing import Compositor
+from streamer.frames import Alpha, Frame, Image, Levels, Planes
+
+
+class SettlingSegmenter(Protocol):
+    """A segmenter that finds the small alpha first, and refines its edges when it is asked to."""
+
+    def settled(self, image: Image) -> Alpha:
+        """The small alpha of a picture, RGB uint8 ``(h, w, 3)``: float32 ``(h', w')`` in [0, 1]."""
+        ...
+
+    def refined(self, image: Image, small: Alpha) -> Levels:
+        """The alpha at the picture's size, in 0..255, of that picture and its small alpha. From any thread."""
+        ...
+
+
+class HeldHere:
+    """A frame and its small alpha; a ``ComposingMatte``."""
+
+    def __init__(self, path: HostPath, frame: Frame, small: Alpha) -> None:
+        self.size = frame.size
+        self.small = small
+        self._path = path
+        self._frame = frame
+
+    def full(self) -> Alpha:
+        """See ``HeldMatte``."""
+        return self._levels() * np.float32(1 / 255)
+
+    def over(self, background: Image) -> tuple[Image, Planes | None]:
+        """See ``ComposingMatte``."""
+        return self._path.compositor.compose(self._frame.planes, self._frame.image, self._levels(), background)
+
+    def _levels(self) -> Levels:
+        return self._path.segmenter.refined(self._frame.image, self.small)
+
+
+class HostPath:
+    """Mattes frames and lays the person over a picture. ``hold`` is for one thread, what it gives for one other.
+
+    Args:
+        segmenter: finds the person.
+    """
+
+    def __init__(self, segmenter: SettlingSegmenter) -> None:
+        self.segmenter = segmenter
+        self.compositor = Compositor()
+
+    def hold(self, frame: Frame) -> HeldHere:
+        """Matte the frame, but for its edges.
+
+        Raises:
+            SegmentationError: it cannot be matted, or its alpha is unusable.
+        """
+        return HeldHere(self, frame, self.segmenter.settled(frame.image))
