@@ -16,10 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.compiled import BOOLEAN, compiled, given, made
 from streamer.errors import ConfigError
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
-from streamer.segmentation.strangeness import STRANGE, Colours, largest, ramp, strangeness
+from streamer.segmentation.strangeness import STRANGE, Colours, largest, strangeness
 
 Counts: TypeAlias = NDArray[np.uint8]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -59,7 +60,7 @@ LEAST_SAMPLES = 50
 """With fewer the light is taken to be the same."""
 FLAT = 20.0
 """Square levels: so much is added to variances, so that a bare wall's colours give a brightness but no contrast."""
-SAME, OTHER = 7.0, 14.0
+SAME, OTHER = 7, 14
 """Difference in levels of 0..255, the largest in the window, up to which it is the room's own, and from which not."""
 WINDOW_PX = 7
 """Side of that window on the small picture: a shirt of the wall's colour has folds somewhere in it."""
@@ -138,9 +139,8 @@ class CleanPlate:
         is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
         sure = is_room & known
         seen, expected, is_same_light = self._compared(picture, sure)
-        difference = largest(cv2.absdiff(seen, expected)).astype(np.float32)
+        difference = largest(cv2.absdiff(seen, expected))
         is_other = difference >= OTHER
-        may_be_room = known & (difference < STRANGE[1])  # in a shadow of somebody, too
         sure_px = int(np.count_nonzero(sure))
         matching = 1 - np.count_nonzero(is_other & sure) / max(1, sure_px)
         if not is_same_light or matching < LEAST_MATCHING:
@@ -149,19 +149,17 @@ class CleanPlate:
         self._frame += 1
         if self._learns and self._frame % LEARN_EVERY == 1:
             self._learn(picture.astype(np.float32), is_room, is_other, is_clear(alpha))
-        shown = self._sameness(difference, known, alpha)
-        strange, mended = np.zeros_like(alpha), alpha
+        strange = np.zeros_like(alpha)
         if sure_px > LEAST_SURE * alpha.size:
-            difference[~known | (self._seen_clear < CLEAR_AFTER)] = 0
-            strange = strangeness(seen, expected, difference, alpha)
+            is_certain = known & (self._seen_clear >= CLEAR_AFTER)
+            strange = strangeness(seen, expected, difference * is_certain.view(np.uint8), alpha)
             strange *= min(1.0, (matching - LEAST_MATCHING) / (WELL_MATCHING - LEAST_MATCHING))
-            # Logit and sigmoid in one: the odds are multiplied.
-            more = cv2.exp(strange * np.float32(EVIDENCE))
-            more *= alpha
-            mended = more / (more + (1 - alpha))
-        mended = mended - mended * shown
-        room = 1 - ramp(mended, HAZE)
-        room *= may_be_room
+        window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
+        around = cv2.dilate(np.where(known, difference, np.uint8(255)), window)
+        # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
+        around = cv2.erode(around, window)
+        mended, room = np.empty_like(alpha), np.empty_like(alpha)
+        _mend(alpha, strange, difference, around, known, self._learns, mended, room)
         return Cleaned(mended, room, strange)
 
     def _start(self, size: Size) -> None:
@@ -228,34 +226,97 @@ class CleanPlate:
             room = cv2.transform(room, light)
         return cv2.blur(picture, (3, 3)), cv2.blur(room, (3, 3)), is_same
 
-    def _sameness(self, difference: Colours, known: Mask, alpha: Alpha) -> Colours:
-        """1 where the picture is the room's own, 0 where it is not or the room is not known: ``(h, w)``."""
-        window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
-        same = 1 - ramp(cv2.dilate(np.where(known, difference, np.float32(255)), window), (SAME, OTHER))
-        # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
-        same = cv2.dilate(same, window)
-        same[difference >= OTHER] = 0
-        if self._learns:
-            same *= 1 - ramp(alpha, SURE_PERSON)
-        return same
-
 
 def fitted_light(then: Image, now: Image) -> Colours:
     """The brightness and contrast of each channel that turn the colours then into those now: ``(n, 3)`` to ``(3, 4)``.
 
     Cameras change both by themselves. The second fit leaves out what the first is far off: shadows, and people.
     """
-    x, y = (np.ascontiguousarray(colours.T, np.float32) for colours in (then, now))
+    light = np.zeros((3, 4), np.float32)
+    _fit_light(then, now, light)
+    return light
+
+
+@compiled(given("uint8", 2), given("uint8", 2), made("float32", 2))
+def _fit_light(then: Image, now: Image, light: Colours) -> None:
+    far = np.zeros(then.shape[0], np.float64)
+    limit = 0.0
     for _ in range(2):
-        mean_x, mean_y = x.mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)
-        from_mean = x - mean_x
-        covariance = (from_mean * (y - mean_y)).mean(axis=1, keepdims=True)
-        slope = (covariance + FLAT) / (np.square(from_mean).mean(axis=1, keepdims=True) + FLAT)
-        offset = mean_y - slope * mean_x
-        far = np.abs(x * slope + offset - y).max(axis=0)
-        near = far <= max(OTHER, 2 * far.mean())
-        x, y = x[:, near], y[:, near]
-    return np.hstack([np.diag(slope[:, 0]), offset]).astype(np.float32)
+        count = 0
+        sums = np.zeros((3, 4), np.float64)  # of each channel: then, now, their squares' and product's
+        for index in range(then.shape[0]):
+            if far[index] <= limit:
+                count += 1
+                for channel in range(3):
+                    before, after = float(then[index, channel]), float(now[index, channel])
+                    sums[channel, 0] += before
+                    sums[channel, 1] += after
+                    sums[channel, 2] += before * before
+                    sums[channel, 3] += before * after
+        for channel in range(3):
+            before, after, squares, products = sums[channel] / count
+            slope = (products - before * after + FLAT) / (squares - before * before + FLAT)
+            light[channel, channel], light[channel, 3] = slope, after - slope * before
+        total = 0.0
+        for index in range(then.shape[0]):
+            if far[index] <= limit:
+                farthest = 0.0
+                for channel in range(3):
+                    lit = float(then[index, channel]) * light[channel, channel] + light[channel, 3]
+                    farthest = max(farthest, abs(lit - float(now[index, channel])))
+                far[index] = farthest
+                total += farthest
+            else:
+                far[index] = 1e9
+        limit = max(OTHER, 2 * total / count)
+
+
+@compiled(
+    *(given("float32", 2) for _ in range(2)),
+    *(given("uint8", 2) for _ in range(2)),
+    *(given("boolean", 2), BOOLEAN),
+    *(made("float32", 2) for _ in range(2)),
+)
+def _mend(
+    alpha: Alpha,
+    strange: Alpha,
+    difference: Image,
+    around: Image,
+    known: Mask,
+    is_learnt: bool,
+    mended: Alpha,
+    room: Alpha,
+) -> None:
+    """Fill in the alpha without the room's own and with what is strange, and where it is surely the room: ``(h, w)``.
+
+    Args:
+        alpha: the network's.
+        strange: as in ``Cleaned``.
+        difference: from the known room, in levels.
+        around: the same, the least of the largest in the windows that hold the pixel; 255 = not known.
+        known: whether the room is known there.
+        is_learnt: whether the room was only learnt.
+        mended: the result, as in ``Cleaned``.
+        room: likewise.
+    """
+    zero, one = np.float32(0), np.float32(1)
+    doubt = np.float32(1 / (SURE_PERSON[1] - SURE_PERSON[0]))
+    haze = np.float32(1 / (HAZE[1] - HAZE[0]))
+    for y in range(alpha.shape[0]):
+        for x in range(alpha.shape[1]):
+            value, own = alpha[y, x], zero
+            if difference[y, x] < OTHER:
+                own = min(max((OTHER - np.float32(around[y, x])) / (OTHER - SAME), zero), one)
+                if is_learnt:
+                    own *= min(max((np.float32(SURE_PERSON[1]) - value) * doubt, zero), one)
+            if strange[y, x] > 0:  # logit and sigmoid in one: the odds are multiplied
+                odds = value * np.exp(strange[y, x] * np.float32(EVIDENCE))
+                value = odds / (odds + (one - value))
+            value -= value * own
+            mended[y, x] = value
+            room[y, x] = zero
+            if known[y, x] and difference[y, x] < STRANGE[1]:  # in a shadow of somebody, too
+                room[y, x] = min(max((np.float32(HAZE[1]) - value) * haze, zero), one)
 
 
 def is_clear(alpha: Alpha) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from streamer.frames import Alpha, Image
 
 Colours: TypeAlias = NDArray[np.float32]
+Pixels = TypeVar("Pixels", NDArray[np.uint8], NDArray[np.float32])
 
 DOUBT = (0.1, 0.25)
 """The network's alpha up to which it rules a person out, whatever else is there, and from which it does not."""
 CERTAIN = 0.92
 """Alpha from which the network needs no help."""
-STRANGE = (18.0, 40.0)
+STRANGE = (18, 40)
 """Difference in levels, from the nearest of the room's colours nearby, from which, and from which entirely, something
 else than the room is there."""
 NEARBY_PX = 7
@@ -33,13 +34,13 @@ SHADOW_PX = 5
 """Side of the window of which most must look like shadow: fabric has such pixels here and there."""
 
 
-def strangeness(seen: Image, expected: Image, difference: Colours, alpha: Alpha) -> Alpha:
+def strangeness(seen: Image, expected: Image, difference: Image, alpha: Alpha) -> Alpha:
     """1 where the network doubts and something else than the room shows, 0 where not: float32 ``(h, w)``.
 
     Args:
         seen: the picture, RGB uint8 ``(h, w, 3)``.
         expected: the room in the picture's light, alike.
-        difference: the largest of the channels' differences, float32 ``(h, w)``; 0 where the room is not known.
+        difference: the largest of the channels' differences, uint8 ``(h, w)``; 0 where the room is not known.
         alpha: float32 ``(h, w)`` in [0, 1].
     """
     strange = np.zeros_like(alpha)
@@ -56,7 +57,9 @@ def strangeness(seen: Image, expected: Image, difference: Colours, alpha: Alpha)
         cv2.max(cv2.subtract(seen, cv2.dilate(expected, window)), cv2.subtract(cv2.erode(expected, window), seen))
     )
     evidence = ramp(beyond.astype(np.float32), STRANGE) * ramp(alpha, DOUBT)
-    evidence *= ramp(difference / np.maximum(nearby, np.float32(1)), EDGE)  # 0 where the room is not known
+    evidence *= ramp(
+        difference.astype(np.float32) / np.maximum(nearby, 1).astype(np.float32), EDGE
+    )  # 0 where the room is not known
     strange[here] = evidence * (1 - shadow(seen.astype(np.float32), expected.astype(np.float32)))
     return strange
 
@@ -75,10 +78,11 @@ def shadow(seen: Colours, expected: Colours) -> Colours:
     return ramp(cv2.blur(looks.astype(np.float32), (SHADOW_PX, SHADOW_PX)), (0.5, 0.9))
 
 
-def largest(channels: Image | Colours) -> Image | Colours:
+def largest(channels: Pixels) -> Pixels:
     """The largest channel of each pixel: ``(h, w, 3)`` to ``(h, w)``."""
     red, green, blue = cv2.split(channels)
-    return cv2.max(cv2.max(red, green), blue)
+    greatest: Pixels = cv2.max(cv2.max(red, green), blue)
+    return greatest
 
 
 def ramp(values: Colours, ends: tuple[float, float]) -> Colours:
