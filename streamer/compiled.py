@@ -8,6 +8,7 @@ version waits some seconds for it. Numba itself takes half a second to load, so 
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from importlib import import_module
 from typing import Any, Generic, Literal, ParamSpec
 
 Arguments = ParamSpec("Arguments")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,11 @@ def _compiled(function: Callable[..., None], arguments: tuple[Argument, ...]) ->
 
     signature = types.void(*(numba_type(argument) for argument in arguments))
     fast = {"nnan", "ninf", "nsz", "arcp", "contract"}
-    machine_code: Callable[..., None] = numba.njit(
-        signature, nogil=True, cache=True, error_model="numpy", fastmath=fast
-    )(function)
+    settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fast}
+    machine_code: Callable[..., None]
+    try:
+        machine_code = numba.njit(signature, cache=True, **settings)(function)
+    except RuntimeError as error:  # there is no place for it that may be written to
+        logger.info("compiled code is not kept, so that each start takes some seconds more: %s", error)
+        machine_code = numba.njit(signature, **settings)(function)
     return machine_code
