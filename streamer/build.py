@@ -23,7 +23,7 @@ from streamer.controls import Controls
 from streamer.errors import ConfigError, MissingExtra, SinkError
 from streamer.figures import RunningFigures
 from streamer.frames import Frame, Size
-from streamer.host_path import HostPath
+from streamer.host_path import HostPath, SettlingSegmenter
 from streamer.hotkeys import Bindings, Hotkeys
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
 from streamer.live_outputs import VIRTUAL, live_outputs, preview_alone
@@ -110,7 +110,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         is_adaptive = source.info.is_live and config.adaptive_quality
         finder = stack.enter_context(closing(adapted(segmenter, config.matte_detail))) if is_adaptive else segmenter
         frame_path: DevicePath | HostPath | None = networks.open_frame_path(config, segmenter, source.info)
-        if frame_path is None and source.info.picture is None:
+        if frame_path is None and source.info.picture is None and isinstance(finder, SettlingSegmenter):
             frame_path = HostPath(finder)
         renderer = Renderer(
             within(finder, source.info.picture),

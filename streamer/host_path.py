@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from streamer.compositing import Compositor
 from streamer.frames import Alpha, Frame, Image, Levels, Planes
 
 
+@runtime_checkable
 class SettlingSegmenter(Protocol):
     """A segmenter that finds the small alpha first, and refines its edges when it is asked to."""
 
