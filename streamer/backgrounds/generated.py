@@ -6,19 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import cv2
-import numpy as np
-
 from streamer.backgrounds.keyframes import RoomWatch, View
+from streamer.backgrounds.plate_drawing import PlateDrawing, stretched
 from streamer.backgrounds.plate_orders import PlateOrder, PlateOrders, Scene
-from streamer.backgrounds.plate_shelf import PlacedPlate, PlateShelf, chained, still
+from streamer.backgrounds.plate_shelf import PlacedPlate, PlateShelf
 from streamer.frames import Alpha, Frame, Image, Keyframe, Size
 from streamer.interfaces import Background
 
 RETRY_AFTER_S, RETRY_AT_MOST_S = 2.0, 60.0
 """Pause before the next attempt after a plate failed; it doubles each time, up to the second value."""
-GAIN_STEP = 0.02
-"""Brightness of the plate follows the room's in steps of this size: each costs one pass over the picture."""
 
 
 class GeneratedBackground:
@@ -63,7 +59,6 @@ class GeneratedBackground:
         self._stand_in = stand_in
         self._watch = watch
         self._shelf = shelf or PlateShelf()
-        self._fade_s = fade_s
         self._keeps_room = keeps_room
         self._is_frozen = is_frozen
         self._scene: Scene | None = None
@@ -71,13 +66,7 @@ class GeneratedBackground:
         self._under_way: PlateOrder | None = None
         self._retry_at_s: float | None = None
         self._pause_s = RETRY_AFTER_S
-        self._placed: PlacedPlate | None = None
-        self._plate_count = 0
-        self._full: Image | None = None
-        self._drawn: tuple[int, Size, float] | None = None
-        self._from: Image | None = None
-        self._faded_from_s = 0.0
-        self._shown: Image | None = None
+        self._drawing = PlateDrawing(stand_in, fade_s)
         self._seen_at_s = 0.0
         self._preview: tuple[PlacedPlate, Image] | None = None
 
@@ -86,7 +75,7 @@ class GeneratedBackground:
         """For the HUD: what is shown, in a few words, and how many prompts can be shown at once."""
         wished, next_one = self._wished(), self._next_one()
         scene = wished or self._scene
-        placed = next_one or self._placed
+        placed = next_one or self._drawing.placed
         has_failed = self._retry_at_s is not None
         if scene is None or placed is None:
             return "the first background failed and is tried again" if has_failed else "painting the first background"
@@ -102,7 +91,7 @@ class GeneratedBackground:
     @property
     def plate_age_s(self) -> float | None:
         """Seconds since the plate that is shown was done; None = there is none yet. From any thread."""
-        placed = self._placed
+        placed = self._drawing.placed
         return None if placed is None else self._clock() - placed.done_at_s
 
     def image_for(self, frame: Frame, alpha: Alpha) -> Image:
@@ -110,16 +99,16 @@ class GeneratedBackground:
         now_s = self._seen_at_s = frame.pts_s
         preview, self._preview = self._preview, None
         if preview is not None and preview[0].scene == self._scene_at(now_s):
-            self._shown = preview[1]  # to fade from what was seen last
-        if self._shown is not None and self._shown.shape[:2] != frame.image.shape[:2]:
+            self._drawing.shown = preview[1]  # to fade from what was seen last
+        shown = self._drawing.shown
+        if shown is not None and shown.shape[:2] != frame.image.shape[:2]:
             self._watch.reset()
-            self._from = self._shown = None
+            self._drawing.forget_shown()
         self._take_delivery(now_s)
         view = self._watch.look(frame.image, alpha, now_s)
         if not self._is_frozen():
             view = self._order_what_is_due(Keyframe(frame, alpha), view)
-        self._shown = self._faded(self._drawn_plate(frame.size, view), now_s)
-        return self._shown
+        return self._drawing.draw(frame.size, view, now_s)
 
     def safe_image(self, size: Size) -> Image:
         """What was shown last, else the plate, else the stand-in: none holds a person or the room.
@@ -130,11 +119,11 @@ class GeneratedBackground:
         if next_one is not None:
             return self._previewed(next_one, size)
         self._preview = None
-        shown = None if self._keeps_room else self._shown
+        shown = None if self._keeps_room else self._drawing.shown
         if shown is not None and shown.shape[:2] == (size.height, size.width):
             return shown  # as bright as the room is now, and moved with the camera
-        placed = None if self._keeps_room else self._placed
-        return self._stand_in.safe_image(size) if placed is None else _stretched(placed.plate.image, size)
+        placed = None if self._keeps_room else self._drawing.placed
+        return self._stand_in.safe_image(size) if placed is None else stretched(placed.plate.image, size)
 
     def close(self) -> None:
         """Give up the plate under way, release the models and the stand-in."""
@@ -153,14 +142,14 @@ class GeneratedBackground:
         done = self._orders.waiting()
         if at_hand is not None or done is None or done.plate is None or done.order is not self._under_way:
             return at_hand
-        is_frozen = self._is_frozen() and self._placed is not None
+        is_frozen = self._is_frozen() and self._drawing.placed is not None
         return None if is_frozen or done.order.scene != (wished or self._scene) else PlacedPlate(done.plate)
 
     def _previewed(self, placed: PlacedPlate, size: Size) -> Image:
         """A plate before a frame shows it, at that size; made once."""
         preview = self._preview
         if preview is None or preview[0].plate is not placed.plate or preview[1].shape[:2] != (size.height, size.width):
-            preview = self._preview = (placed, _stretched(placed.plate.image, size))
+            preview = self._preview = (placed, stretched(placed.plate.image, size))
         return preview[1]
 
     def _order_what_is_due(self, seen: Keyframe, view: View) -> View:
@@ -172,10 +161,10 @@ class GeneratedBackground:
             self._scene, self._retry_at_s, self._pause_s = scene, None, RETRY_AFTER_S
             at_hand = self._shelf.get(scene)
             if at_hand is not None:
-                self._show(at_hand, now_s)
+                self._drawing.show(at_hand, now_s)
             is_due = at_hand is None or at_hand.is_outdated
         is_due |= view.reason is not None
-        if self._under_way is not None and self._under_way.scene == scene and self._shown is not None:
+        if self._under_way is not None and self._under_way.scene == scene and self._drawing.shown is not None:
             is_due = False  # else a plate that takes long is given up again and again
         if is_due or (self._retry_at_s is not None and now_s >= self._retry_at_s):
             return self._order(seen, scene, view)
@@ -188,9 +177,7 @@ class GeneratedBackground:
 
     def _order(self, seen: Keyframe, scene: Scene, view: View) -> View:
         """Make this frame the keyframe and order a plate for it."""
-        # The plates that are there belong to the keyframe before: they keep what became of it since then.
-        if self._placed is not None:
-            self._placed = self._placed.carried_over(view)
+        self._drawing.carry_over(view)
         self._shelf.keep(seen, view)
         self._retry_at_s = None
         self._watch.keep(seen.frame.image, seen.alpha, seen.frame.pts_s)
@@ -200,7 +187,7 @@ class GeneratedBackground:
         return replace(view, motion=None, gain=1.0)
 
     def _take_delivery(self, now_s: float) -> None:
-        if self._is_frozen() and self._placed is not None:
+        if self._is_frozen() and self._drawing.placed is not None:
             return  # it is there when the plate may change again
         delivery = self._orders.delivery()
         if delivery is None or delivery.order is not self._under_way or self._scene is None:
@@ -217,46 +204,4 @@ class GeneratedBackground:
         self._shelf.put(placed, self._scene)
         if is_wanted:
             self._pause_s = RETRY_AFTER_S
-            self._show(placed, now_s)
-
-    def _show(self, placed: PlacedPlate, now_s: float) -> None:
-        """Fade from what is shown now to that plate."""
-        self._placed = placed
-        self._plate_count += 1
-        self._from, self._faded_from_s = self._shown, now_s
-
-    def _drawn_plate(self, size: Size, view: View) -> Image:
-        """The plate at the frame's size, as bright as the room is now, moved as the camera has moved."""
-        placed = self._placed
-        if placed is None:
-            return self._stand_in.safe_image(size)
-        gain = round(placed.gain * view.gain / GAIN_STEP) * GAIN_STEP
-        if self._full is None or self._drawn != (self._plate_count, size, gain):
-            self._full = cv2.convertScaleAbs(_stretched(placed.plate.image, size), alpha=gain)
-            self._full.flags.writeable = False  # the same array is given out again and again
-            self._drawn = (self._plate_count, size, gain)
-        motion = chained(view.motion, placed.motion)
-        if np.array_equal(motion, still()):
-            return self._full
-        linear, shift = motion[:, :2], motion[:, 2] * size.width
-        half_px = np.array(
-            [0.5, 0.5], np.float32
-        )  # motion counts from the picture's corner, OpenCV from a pixel's centre
-        in_pixels = np.column_stack((linear, shift + linear @ half_px - half_px))
-        return cv2.warpAffine(self._full, in_pixels, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-
-    def _faded(self, image: Image, now_s: float) -> Image:
-        """On the way from what was shown when the plate came to the plate."""
-        if self._from is None:
-            return image
-        share = (now_s - self._faded_from_s) / self._fade_s if self._fade_s > 0 else 1.0
-        if not 0 <= share < 1:
-            self._from = None
-            return image
-        share = share * share * (3 - 2 * share)  # sets out and arrives gently
-        return cv2.addWeighted(self._from, 1 - share, image, share, 0)
-
-
-def _stretched(image: Image, size: Size) -> Image:
-    """The whole plate on the whole frame; their shapes differ by a few percent at most."""
-    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+            self._drawing.show(placed, now_s)

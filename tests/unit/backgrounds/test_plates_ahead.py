@@ -372,7 +372,7 @@ def test_plate_at_hand_moves_and_brightens_with_the_room_since_its_own_keyframe(
     stage.scene = Scene("e", 7)
     stage.at(202)
     assert is_plain(stage.at(203), (round(GREY["e"] * 0.8 * 0.5),) * 3)
-    assert np.allclose(stage.background._placed.motion[:, 2], (0.25, 0))
+    assert np.allclose(stage.background._drawing.placed.motion[:, 2], (0.25, 0))
 
 
 def test_plate_of_another_room_is_shown_as_it_was_painted(stage):
@@ -381,7 +381,7 @@ def test_plate_of_another_room_is_shown_as_it_was_painted(stage):
     stage.scene = Scene("c", 7)
     stage.at(201)
     assert is_shown(stage, "c", 202)
-    assert np.array_equal(stage.background._placed.motion, np.eye(2, 3))
+    assert np.array_equal(stage.background._drawing.placed.motion, np.eye(2, 3))
 
 
 def test_another_size_of_frames_outdates_every_plate(stage):
