@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamer import backgrounds, networks, sources
+from streamer import backgrounds, compiled, networks, sources
 from streamer.backgrounds.hub import INSTALL
 from streamer.backgrounds.plate_process import PlateProcess
 from streamer.backgrounds.plates import PlateMaker, Recipe
@@ -30,6 +30,7 @@ from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import MissingExtra, StreamerError
 from streamer.frames import Frame, Keyframe, Size
+from streamer.host_path import HostPath
 from streamer.interfaces import PlateGenerator
 from streamer.pipeline import Pipeline
 from streamer.priorities import PAINTER_NICENESS, painter_threads
@@ -113,7 +114,10 @@ def _run(clip: Path, config: StreamConfig, plates: Callable[[], int]) -> LiveTim
     stats, sink, before = Stats(), NullSink(), plates()
     with closing(sources.open_source(str(clip), paced=True)) as source:
         background = backgrounds.open_background("gradient", size=source.info.size, is_live=True)
-        with closing(Renderer(networks.open_matte(config, stats), [background], Controls(), stats)) as renderer:
+        segmenter = networks.open_matte(config, stats)
+        compiled.load()
+        hold = HostPath(segmenter).hold
+        with closing(Renderer(segmenter, [background], Controls(), stats, hold=hold)) as renderer:
             Pipeline(source, renderer.compose, [sink], stats, matte=renderer.matte, is_live=True).run()
     seen = stats.snapshot()
     latency = seen.latency
