@@ -85,15 +85,16 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
     check(config)
     keep_to_one_thread()
     with ExitStack() as stack:
-        loading = threading.Thread(target=compiled.load, name="loops")  # meanwhile files and the network are opened
-        loading.start()
-        stack.callback(loading.join)
         api = stack.enter_context(closing(web.open_api(config))) if config.api is not None else None
         device = _open_source(config)
         stack.callback(device.close)
         source = framed(device, picture_rules(config))
         outputs = config.output or default_outputs(config, source.info)
         check_outputs(outputs, config)
+        # Not before: who has mistaken a name need not wait for it.
+        loading = threading.Thread(target=compiled.load, name="loops")  # meanwhile the network is opened
+        loading.start()
+        stack.callback(loading.join)
         is_painted = config.is_painted and config.write == "composite"
         specs = _background_specs(config, is_live=source.info.is_live)
         names = (PAINTED, *specs) if is_painted else specs
