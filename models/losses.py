@@ -12,12 +12,24 @@ def matte_loss(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
     Cross entropy finds the person, and is content with a grey veil where it is unsure; the absolute difference is not.
     Dice keeps small people from being given up, the gradient term asks for an edge as steep as the true one.
     """
+    weight = known * near_edges(alpha)
     return (
-        cross_entropy(logits, alpha, known)
-        + absolute(logits, alpha, known)
+        cross_entropy(logits, alpha, weight)
+        + absolute(logits, alpha, weight)
         + 0.5 * dice(logits, alpha, known)
         + gradient(logits, alpha, known)
     )
+
+
+def near_edges(alpha: Tensor) -> Tensor:
+    """Weights from 1, far from any edge, to 5, for what is unlike all around it: at an edge 3, more in a narrow gap.
+
+    After the weight map of "U-Net" (arXiv 1505.04597): a strip of room beside a head, or between an arm and a body, is
+    few pixels, but what everybody sees.
+    """
+    side_px = 15
+    around = F.avg_pool2d(alpha, side_px, stride=1, padding=side_px // 2, count_include_pad=False)
+    return 1 + 4 * (alpha - around).abs()
 
 
 def cross_entropy(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:

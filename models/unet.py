@@ -120,12 +120,13 @@ class UNet(nn.Module):
         inputs = deepest
         for level, width in enumerate(reversed(widths), start=1):
             if config.depths:
-                decoder: nn.Module = SeparableDecoder(inputs, width, max(1, config.depths[-1 - level] - 1))
+                depth = config.up_depths[level - 1] if config.up_depths else max(1, config.depths[-1 - level] - 1)
+                decoder: nn.Module = SeparableDecoder(inputs, width, depth)
             else:
                 decoder = Decoder(inputs, width, norm=config.norm)
             self.add_module(f"dec{level}", decoder)
             inputs = width
-        kernel = 1 if config.stem == 1 else 3
+        kernel = config.final_kernel or (1 if config.stem == 1 else 3)
         self.final_conv = nn.Conv2d(inputs, config.classes * config.stem**2, kernel, padding=kernel // 2)
 
     def _down(self, level: int) -> nn.Module:

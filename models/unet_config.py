@@ -23,6 +23,11 @@ class UNetConfig:
     """Empty: two plain 3x3 convolutions a level. Else how many depthwise separable convolutions each level has."""
     kernels: tuple[int, ...] = ()
     """Of a separable network: the side of each level's depthwise kernels on the way down; on the way up it is 3."""
+    up_depths: tuple[int, ...] = ()
+    """Of a separable network: how many convolutions each level has on the way up, deepest first. Empty: one less than
+    on the way down, but one at least."""
+    final_kernel: int = 0
+    """The side of the last convolution's kernel. 0: 1 at full resolution, 3 where the output is pixel-shuffled."""
     input_area_px: int = 256 * 256
     """About how many pixels a picture is scaled to before it enters, at its own aspect ratio."""
 
@@ -34,8 +39,8 @@ class UNetConfig:
 
 CLASSIC = UNetConfig()
 COMPACT = UNetConfig(
-    channels=(16, 32, 64, 128, 256), classes=1, norm=True, stem=2, context=True, depths=(1, 2, 2, 3, 3),
-    kernels=(3, 3, 3, 5, 5), input_area_px=192 * 320,
+    channels=(16, 32, 64, 128, 256), classes=1, norm=True, stem=2, context=True, depths=(1, 2, 2, 4, 4),
+    kernels=(3, 3, 3, 5, 5), up_depths=(3, 2, 2, 1), final_kernel=1, input_area_px=224 * 384,
 )  # fmt: skip
 ACCURATE = UNetConfig(
     channels=(32, 64, 128, 256, 384), classes=1, norm=True, stem=2, context=True, input_area_px=288 * 512

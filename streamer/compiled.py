@@ -15,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
 from importlib import import_module
-from typing import Any, Generic, Literal, ParamSpec
+from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,13 @@ class Loop(Generic[Arguments]):
 
 _loading = threading.RLock()
 _loops: list[Loop[Any]] = []
+_parts: list[Callable[..., Any]] = []
+
+
+def part_of_loops(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let loops of the same file call this function."""
+    _parts.append(function)
+    return function
 
 
 def compiled(*arguments: Argument) -> Callable[[Callable[Arguments, None]], Loop[Arguments]]:
@@ -95,6 +103,7 @@ def load() -> None:
 def _compiled(function: Callable[..., None], arguments: tuple[Argument, ...]) -> Callable[..., None]:
     import numba
     from numba import types
+    from numba.extending import register_jitable
 
     if "numba.np.arraymath" not in sys.modules and "scipy.linalg" not in sys.modules:
         # It would load SciPy, a quarter of a second, to know whether there is linear algebra, which no loop here wants.
@@ -109,6 +118,8 @@ def _compiled(function: Callable[..., None], arguments: tuple[Argument, ...]) ->
         layout: Literal["C", "A"] = "C" if argument.packed else "A"
         return types.Array(kind, argument.dimensions, layout, readonly=not argument.is_written)
 
+    while _parts:
+        register_jitable(_parts.pop())
     signature = types.void(*(numba_type(argument) for argument in arguments))
     fast = {"nnan", "ninf", "nsz", "arcp", "contract"}
     settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fast}

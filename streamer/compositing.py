@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.compiled import BOOLEAN, INTEGER, compiled, given, made
-from streamer.frames import Alpha, Image, Levels, Planes, Size
-from streamer.yuv import PlatePlanes, lay_in_planes
+from streamer.compiled import BOOLEAN, INTEGER, compiled, given, made, part_of_loops
+from streamer.frames import Alpha, Drawing, Frame, Image, Levels, Pixels, Planes, Size
+from streamer.yuv import PlatePlanes, rgb_to_yuv, yuv_to_rgb
 
 _Colours: TypeAlias = NDArray[np.float32]
 
@@ -104,28 +104,26 @@ def replace_background(image: Image, matte: Alpha | Levels, background: Image) -
     return result
 
 
-def replace_background_in_planes(
-    own: Planes, image: Image, matte: Alpha | Levels, background: Image, plate: Planes
-) -> tuple[Image, Planes]:
-    """``replace_background``, and its result as YUV, of which only the edge is converted.
+def replace_background_in_planes(own: Planes, matte: Alpha | Levels, background: Image, plate: Planes) -> Planes:
+    """``replace_background`` of a picture that was decoded as YUV, as such: only the edge is converted.
 
-    Deep inside the person stand the decoder's own pixels, and around them the plate's.
+    Deep inside the person stand the decoder's own samples, and around them the plate's.
 
     Args:
-        own: ``image`` as it was decoded.
-        image: RGB uint8 ``(h, w, 3)``.
+        own: the picture.
         matte: of this very picture, ``(h, w)``.
         background: RGB uint8 ``(h, w, 3)``.
         plate: ``background`` with the matrix and range of ``own``, see ``to_planes``.
     """
     levels = _levels(matte)
-    edge = _edge(image, levels)
-    result = background.copy()
-    planes = Planes(plate.y.copy(), plate.u.copy(), plate.v.copy(), own.matrix, own.full_range)
+    edge = _edge(own, levels)
+    result = Planes(plate.y.copy(), plate.u.copy(), plate.v.copy(), own.matrix, own.full_range)
     if edge is not None:
-        _lay(_rows(image), levels, *edge, _rows(result), True)
-        lay_in_planes(own, result, levels, edge.inside, edge.top, edge.left, planes)
-    return result, planes
+        affine = rgb_to_yuv(own.matrix, full_range=own.full_range)
+        inverse = yuv_to_rgb(own.matrix, full_range=own.full_range)
+        behind = _rows(background)
+        _lay_blocks(own.y, own.u, own.v, inverse, levels, *edge, behind, affine, result.y, result.u, result.v)
+    return result
 
 
 class Compositor:
@@ -134,21 +132,20 @@ class Compositor:
     def __init__(self) -> None:
         self._plate = PlatePlanes()
 
-    def compose(
-        self, own: Planes | None, image: Image, matte: Alpha | Levels, background: Image
-    ) -> tuple[Image, Planes | None]:
-        """The result as RGB, and as YUV; see ``replace_background_in_planes``.
+    def compose(self, frame: Frame, matte: Alpha | Levels, background: Image) -> tuple[Drawing, Planes | None]:
+        """See ``replace_background`` and ``replace_background_in_planes``; where there is the latter, the former waits.
 
         Args:
-            own: ``image`` as it was decoded; None = it was not, or has been changed since.
-            image: RGB uint8 ``(h, w, 3)``.
+            frame: it has planes if it was decoded as such.
             matte: of this very picture, ``(h, w)``.
             background: RGB uint8 ``(h, w, 3)``.
         """
+        levels, own = _levels(matte), frame.planes
         plate = self._plate.planes(background, own) if own is not None else None
         if own is None or plate is None:
-            return replace_background(image, matte, background), None
-        return replace_background_in_planes(own, image, matte, background, plate)
+            return replace_background(frame.image, levels, background), None
+        planes = replace_background_in_planes(own, levels, background, plate)
+        return (lambda: replace_background(frame.image, levels, background)), planes
 
 
 class _Edge(NamedTuple):
@@ -165,7 +162,7 @@ class _Edge(NamedTuple):
     left: int
 
 
-def _edge(image: Image, levels: Levels) -> _Edge | None:
+def _edge(pixels: Pixels, levels: Levels) -> _Edge | None:
     """None if there is nobody."""
     height, width = levels.shape
     scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
@@ -178,10 +175,26 @@ def _edge(image: Image, levels: Levels) -> _Edge | None:
     side = 2 * rim_px(Size(width, height)) + 1
     inside = cv2.erode(levels, np.ones((side, side), np.uint8))
     size = Size(max(1, round(levels.shape[1] * scale)), max(1, round(levels.shape[0] * scale)))
-    small = cv2.cvtColor(_sampled(image[rows, columns], size).astype(np.float32), cv2.COLOR_RGB2RGBA)
+    small = cv2.cvtColor(_sampled_colours(pixels, rows, columns, size), cv2.COLOR_RGB2RGBA)
     person = _carry(small, _sampled(inside, size))
     room = _carry(small, 255 - cv2.dilate(_sampled(levels, size), np.ones((3, 3), np.uint8)))
     return _Edge(inside, person, room, rows.start, columns.start)
+
+
+@part_of_loops
+def _cleaned(
+    red: np.float32, green: np.float32, blue: np.float32, near: _Colours, far: _Colours
+) -> tuple[np.float32, np.float32, np.float32]:
+    """A colour moved away from the room's, ``far``, by its share of it, and never beyond the person's, ``near``."""
+    axis_r, axis_g, axis_b = far[0] - near[0], far[1] - near[1], far[2] - near[2]
+    along = (red - near[0]) * axis_r + (green - near[1]) * axis_g + (blue - near[2]) * axis_b
+    across = axis_r * axis_r + axis_g * axis_g + axis_b * axis_b
+    share = min(max(along / (across + np.float32(INDISTINCT)), np.float32(0)), np.float32(1))
+    return (
+        min(max(red - share * axis_r, min(red, near[0])), max(red, near[0])),
+        min(max(green - share * axis_g, min(green, near[1])), max(green, near[1])),
+        min(max(blue - share * axis_b, min(blue, near[2])), max(blue, near[2])),
+    )
 
 
 @compiled(
@@ -207,8 +220,6 @@ def _lay(
     mixes: bool,
 ) -> None:
     """Lay the person over what ``result`` holds, the old room's colours taken out of the edge.
-
-    Each colour there is moved away from the room's, by its share of it, and never beyond the person's.
 
     Args:
         image: RGB ``(h, 3 w)``.
@@ -239,20 +250,118 @@ def _lay(
                     laid[3 * x + channel] = own[3 * x + channel]
                 continue
             near, far = person[spot_y, spots[x]], room[spot_y, spots[x]]
-            along = across = np.float32(0)
+            red, green, blue = np.float32(own[3 * x]), np.float32(own[3 * x + 1]), np.float32(own[3 * x + 2])
+            cleaned = _cleaned(red, green, blue, near, far)
             for channel in range(3):
-                axis = far[channel] - near[channel]
-                along += (np.float32(own[3 * x + channel]) - near[channel]) * axis
-                across += axis * axis
-            share = min(max(along / (across + np.float32(INDISTINCT)), np.float32(0)), np.float32(1))
-            for channel in range(3):
-                colour, nearest = np.float32(own[3 * x + channel]), near[channel]
-                cleaned = colour - share * (far[channel] - nearest)
-                colour = min(max(cleaned, min(colour, nearest)), max(colour, nearest))
+                colour = cleaned[channel]
                 if mixes:
                     behind = np.float32(laid[3 * x + channel])
                     colour = behind + (colour - behind) * (np.float32(level) * np.float32(1 / 255))
                 laid[3 * x + channel] = np.uint8(np.rint(colour))
+
+
+@compiled(
+    *(given("uint8", 2) for _ in range(3)),
+    given("float32", 2, packed=True),
+    *(given("uint8", 2, packed=True) for _ in range(2)),
+    *(given("float32", 3, packed=True) for _ in range(2)),
+    *(INTEGER, INTEGER, given("uint8", 2, packed=True), given("float32", 2, packed=True)),
+    *(made("uint8", 2, packed=True) for _ in range(3)),
+)
+def _lay_blocks(
+    own_y: Levels,
+    own_u: Levels,
+    own_v: Levels,
+    to_rgb: NDArray[np.float32],
+    levels: Levels,
+    inside: Levels,
+    person: _Colours,
+    room: _Colours,
+    top: int,
+    left: int,
+    background: Image,
+    to_yuv: NDArray[np.float32],
+    y: Levels,
+    u: Levels,
+    v: Levels,
+) -> None:
+    """``_lay`` for planes: each block of 2x2 pixels is the person's own, the background's, or mixed as RGB.
+
+    Args:
+        own_y: of the picture, as are the next two.
+        own_u: each sample is taken to hold for its block, as decoders do.
+        own_v: likewise.
+        to_rgb: ``(3, 4)``.
+        levels: see ``_lay``, as are the next five.
+        inside: likewise.
+        person: likewise.
+        room: likewise.
+        top: likewise.
+        left: likewise.
+        background: RGB ``(h, 3 w)``.
+        to_yuv: ``(3, 4)``.
+        y: holds the background, as do the next two, and then the result.
+        u: likewise.
+        v: likewise.
+    """
+    height, width = inside.shape
+    spots = np.empty(width, np.int64)
+    for x in range(width):
+        spots[x] = x * person.shape[1] // width
+    for row in range(0, height - 1, 2):
+        down = top + row
+        upper, lower = inside[row], inside[row + 1]
+        upper_levels, lower_levels = levels[down, left:], levels[down + 1, left:]
+        own_upper, own_lower = own_y[down, left:], own_y[down + 1, left:]
+        own_blue, own_red = own_u[down // 2, left // 2 :], own_v[down // 2, left // 2 :]
+        y_upper, y_lower = y[down, left:], y[down + 1, left:]
+        u_row, v_row = u[down // 2, left // 2 :], v[down // 2, left // 2 :]
+        behind_upper, behind_lower = background[down, 3 * left :], background[down + 1, 3 * left :]
+        upper_y, lower_y = row * person.shape[0] // height, (row + 1) * person.shape[0] // height
+        for block in range(width // 2):
+            first, second = 2 * block, 2 * block + 1
+            if (upper_levels[first] | upper_levels[second] | lower_levels[first] | lower_levels[second]) == 0:
+                continue
+            if (upper[first] & upper[second] & lower[first] & lower[second]) == 255:
+                y_upper[first], y_upper[second] = own_upper[first], own_upper[second]
+                y_lower[first], y_lower[second] = own_lower[first], own_lower[second]
+                u_row[block], v_row[block] = own_blue[block], own_red[block]
+                continue
+            chroma_u, chroma_v = np.float32(own_blue[block]), np.float32(own_red[block])
+            tint_r = to_rgb[0, 1] * chroma_u + to_rgb[0, 2] * chroma_v + to_rgb[0, 3]
+            tint_g = to_rgb[1, 1] * chroma_u + to_rgb[1, 2] * chroma_v + to_rgb[1, 3]
+            tint_b = to_rgb[2, 1] * chroma_u + to_rgb[2, 2] * chroma_v + to_rgb[2, 3]
+            sum_r = sum_g = sum_b = np.float32(0)
+            for pixel in range(4):
+                x = first + (pixel & 1)
+                is_upper = pixel < 2
+                level = upper_levels[x] if is_upper else lower_levels[x]
+                behind = behind_upper if is_upper else behind_lower
+                red = np.float32(behind[3 * x])
+                green, blue = np.float32(behind[3 * x + 1]), np.float32(behind[3 * x + 2])
+                if level:
+                    luma = np.float32(own_upper[x] if is_upper else own_lower[x])
+                    own_r = min(max(to_rgb[0, 0] * luma + tint_r, np.float32(0)), np.float32(255))
+                    own_g = min(max(to_rgb[1, 0] * luma + tint_g, np.float32(0)), np.float32(255))
+                    own_b = min(max(to_rgb[2, 0] * luma + tint_b, np.float32(0)), np.float32(255))
+                    if (upper[x] if is_upper else lower[x]) != 255:
+                        spot_y = upper_y if is_upper else lower_y
+                        near, far = person[spot_y, spots[x]], room[spot_y, spots[x]]
+                        own_r, own_g, own_b = _cleaned(own_r, own_g, own_b, near, far)
+                    share = np.float32(level) * np.float32(1 / 255)
+                    red += (own_r - red) * share
+                    green += (own_g - green) * share
+                    blue += (own_b - blue) * share
+                luma = to_yuv[0, 0] * red + to_yuv[0, 1] * green + to_yuv[0, 2] * blue + to_yuv[0, 3]
+                (y_upper if is_upper else y_lower)[x] = np.uint8(np.rint(luma))
+                sum_r += red / 4
+                sum_g += green / 4
+                sum_b += blue / 4
+            # Pure blue and red of full range come to 255.5.
+            chroma_u = to_yuv[1, 0] * sum_r + to_yuv[1, 1] * sum_g + to_yuv[1, 2] * sum_b + to_yuv[1, 3]
+            u_row[block] = np.uint8(min(np.rint(chroma_u), np.float32(255)))
+            chroma_v = to_yuv[2, 0] * sum_r + to_yuv[2, 1] * sum_g + to_yuv[2, 2] * sum_b + to_yuv[2, 3]
+            v_row[block] = np.uint8(min(np.rint(chroma_v), np.float32(255)))
 
 
 def _rows(image: Image) -> Levels:
@@ -266,6 +375,16 @@ def _sampled(image: Levels, size: Size) -> Levels:
     if image.shape[1] > twice[0] and image.shape[0] > twice[1]:
         image = cv2.resize(image, twice, interpolation=cv2.INTER_NEAREST)
     return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+
+
+def _sampled_colours(pixels: Pixels, rows: slice, columns: slice, size: Size) -> _Colours:
+    """A part of a picture at a smaller size, RGB float32; its bounds are even if it comes as planes."""
+    if not isinstance(pixels, Planes):
+        return _sampled(pixels[rows, columns], size).astype(np.float32)
+    halves = tuple(slice(span.start // 2, span.stop // 2) for span in (rows, columns))
+    parts = [_sampled(plane, size) for plane in (pixels.y[rows, columns], pixels.u[halves], pixels.v[halves])]
+    yuv = cv2.merge(parts).astype(np.float32)
+    return cast(_Colours, cv2.transform(yuv, yuv_to_rgb(pixels.matrix, full_range=pixels.full_range)))
 
 
 def _even_span(start: int, stop: int, margin: int, end: int) -> slice:

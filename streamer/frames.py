@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -65,13 +66,25 @@ class Planes:
     full_range: bool
     """Whether luma uses 0 to 255 instead of 16 to 235."""
 
+    @property
+    def size(self) -> Size:
+        """Width and height of the picture."""
+        return Size(self.y.shape[1], self.y.shape[0])
+
+
+Pixels: TypeAlias = Image | Planes
+"""A picture as RGB, or as it was decoded."""
+
+Drawing: TypeAlias = Image | Callable[[], Image]
+"""A picture, or what makes it once somebody wants it: not all who get planes do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture with its time. What a source yields and, composited, what a sink takes."""
 
-    image: Image
-    """RGB from a source, upright. Read-only by convention: a stage that changes pixels makes a new array."""
+    drawing: Drawing
+    """See ``image``. Only a frame that has planes comes without one that is made already."""
     index: int
     """Position in the source, from 0. A gap means dropped frames."""
     pts_s: float
@@ -84,13 +97,30 @@ class Frame:
     """The same picture as YUV, where it came or was composed as such: what can use it is spared a conversion."""
 
     @property
+    def image(self) -> Image:
+        """RGB from a source, upright. Read-only by convention: a stage that changes pixels makes a new array.
+
+        Made when it is first asked for, on the thread that asks; if two do at once, perhaps twice.
+        """
+        drawing = self.drawing
+        if callable(drawing):
+            drawing = drawing()
+            object.__setattr__(self, "drawing", drawing)  # the same picture still
+        return drawing
+
+    @property
+    def pixels(self) -> Pixels:
+        """The picture in the form that costs nothing."""
+        return self.image if self.planes is None else self.planes
+
+    @property
     def size(self) -> Size:
         """Width and height of the picture."""
-        return Size(self.image.shape[1], self.image.shape[0])
+        return Size(self.image.shape[1], self.image.shape[0]) if self.planes is None else self.planes.size
 
-    def with_image(self, image: Image, planes: Planes | None = None) -> Frame:
+    def with_image(self, drawing: Drawing, planes: Planes | None = None) -> Frame:
         """The same moment with other pixels."""
-        return Frame(image, self.index, self.pts_s, self.captured_at_s, self.scene, planes)
+        return Frame(drawing, self.index, self.pts_s, self.captured_at_s, self.scene, planes)
 
     def __repr__(self) -> str:
         return f"Frame(index={self.index}, size={self.size}, pts_s={self.pts_s:.6f})"

@@ -7,18 +7,18 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from streamer.compositing import Compositor
-from streamer.frames import Alpha, Frame, Image, Levels, Planes
+from streamer.frames import Alpha, Drawing, Frame, Image, Levels, Pixels, Planes
 
 
 @runtime_checkable
 class SettlingSegmenter(Protocol):
     """A segmenter that finds the small alpha first, and refines its edges when it is asked to."""
 
-    def settled(self, image: Image) -> Alpha:
-        """The small alpha of a picture, RGB uint8 ``(h, w, 3)``: float32 ``(h', w')`` in [0, 1]."""
+    def settled(self, pixels: Pixels) -> Alpha:
+        """The small alpha of a picture: float32 ``(h', w')`` in [0, 1]."""
         ...
 
-    def refined(self, image: Image, small: Alpha) -> Levels:
+    def refined(self, pixels: Pixels, small: Alpha) -> Levels:
         """The alpha at the picture's size, in 0..255, of that picture and its small alpha. From any thread."""
         ...
 
@@ -36,12 +36,12 @@ class HeldHere:
         """See ``HeldMatte``."""
         return self._levels() * np.float32(1 / 255)
 
-    def over(self, background: Image) -> tuple[Image, Planes | None]:
+    def over(self, background: Image) -> tuple[Drawing, Planes | None]:
         """See ``ComposingMatte``."""
-        return self._path.compositor.compose(self._frame.planes, self._frame.image, self._levels(), background)
+        return self._path.compositor.compose(self._frame, self._levels(), background)
 
     def _levels(self) -> Levels:
-        return self._path.segmenter.refined(self._frame.image, self.small)
+        return self._path.segmenter.refined(self._frame.pixels, self.small)
 
 
 class HostPath:
@@ -61,4 +61,4 @@ class HostPath:
         Raises:
             SegmentationError: it cannot be matted, or its alpha is unusable.
         """
-        return HeldHere(self, frame, self.segmenter.settled(frame.image))
+        return HeldHere(self, frame, self.segmenter.settled(frame.pixels))

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from streamer.frames import Alpha, Area, Frame, Image, Keyframe, Planes, Plate, Size
+from streamer.frames import Alpha, Area, Drawing, Frame, Image, Keyframe, Planes, Plate, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class HeldMatte(Protocol):
 class ComposingMatte(HeldMatte, Protocol):
     """A frame and its matte that can be composed where they are."""
 
-    def over(self, background: Image) -> tuple[Image, Planes | None]:
+    def over(self, background: Image) -> tuple[Drawing, Planes | None]:
         """The person over a background, RGB uint8 of the frame's size: the same ``(h, w, 3)``.
 
         The result comes also as YUV where the frame did. ``SegmentationError``: it fails.

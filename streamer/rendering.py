@@ -247,23 +247,25 @@ class Renderer:
 
     def _composite(self, frame: Frame, alpha: Alpha, index: int) -> Frame:
         shows_room = self._backgrounds[index].shows_room
-        image, alpha_behind = frame.image, alpha
+        person, alpha_behind = frame, alpha
         if self._auto_center is not None:
             with self._stats.time("center"):
                 placed = self._auto_center.place(frame, alpha, with_room=shows_room)
-            image, alpha = placed.image, placed.alpha
+            alpha = placed.alpha
+            if placed.image is not frame.image:
+                person = frame.with_image(placed.image)
             if shows_room:  # the room moves with the person; any other background stands still
-                frame, alpha_behind = frame.with_image(image), placed.alpha_behind
+                frame, alpha_behind = person, placed.alpha_behind
         with self._stats.time("background"):
             background = self._background_image(frame, alpha_behind, index)
         self._is_transparent = background is None
         with self._stats.time("composite"):
             if background is None:
-                return frame.with_image(_cut_out(image, alpha))
+                return frame.with_image(_cut_out(person.image, alpha))
             if self._blending is not None and not shows_room:  # the room lights the person already
-                image = self._blending.blend(image, alpha, background, frame.pts_s)
-            own = frame.planes if image is frame.image else None
-            return frame.with_image(*self._compositor.compose(own, image, alpha, background))
+                blended = self._blending.blend(person.image, alpha, background, frame.pts_s)
+                person = person if blended is person.image else person.with_image(blended)
+            return frame.with_image(*self._compositor.compose(person, alpha, background))
 
     def _composite_held(self, frame: Frame, matte: ComposingMatte, index: int) -> Frame:
         with self._stats.time("background"):

@@ -77,7 +77,7 @@ class DevicePath:
         """
         if self._failure:
             return self._segmenter.segment(frame.image)
-        content, padded = self._segmenter.fit(frame.image)
+        content, padded = self._segmenter.fit(frame.pixels)
         layout = Layout.of(frame)
         try:
             with self._segmenter.time("network"), torch.inference_mode(), self._runtime.on_stream():

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from streamer.frames import Frame, Image, Planes, Size
-from streamer.yuv import rgb_to_yuv
+from streamer.yuv import rgb_to_yuv, yuv_to_rgb
 
 GREY = (9798 / 2**15, 19235 / 2**15, 3735 / 2**15, 0.0)
 """RGB to brightness in OpenCV's fixed-point numbers, which float32 holds exactly."""
@@ -31,11 +31,9 @@ class Layout:
 
     @classmethod
     def of(cls, frame: Frame) -> Layout:
-        """Planes, where the frame has them for all of its picture."""
-        planes, size = frame.planes, frame.size
-        if planes is None or planes.y.shape != (size.height, size.width):
-            return cls(size)
-        return cls(size, planes.matrix, planes.full_range)
+        """Planes, where the frame has them."""
+        planes = frame.planes
+        return cls(frame.size) if planes is None else cls(planes.size, planes.matrix, planes.full_range)
 
     @property
     def plane_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -76,9 +74,7 @@ class Layout:
         """The picture of a frame that went up. Each chroma sample holds for its block of four, as in the decoder."""
         if self.matrix is None:
             return from_image(packed.view(self.size.height, self.size.width, 3))
-        affine = rgb_to_yuv(self.matrix, full_range=self.full_range).astype(np.float64)
-        inverse = np.linalg.inv(affine[:, :3])
-        rows = np.column_stack((inverse, -inverse @ affine[:, 3]))
+        rows = yuv_to_rgb(self.matrix, full_range=self.full_range)
         y, u, v = self.planes(packed)
         yuv = (y.float(), *(F.interpolate(plane.float(), scale_factor=2.0, mode="nearest") for plane in (u, v)))
         return torch.cat([mixed(yuv, row) for row in rows], dim=1).round_().clamp_(0, 255)

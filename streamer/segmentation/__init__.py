@@ -23,9 +23,9 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
-INPUT_SHARES = {"normal": (1.0, 0.7, 0.47), "fine": (2.4, 1.0, 0.7, 0.47)}
+INPUT_SHARES = {"normal": (1.0, 0.7, 0.5, 0.34), "fine": (1.63, 1.0, 0.7, 0.5, 0.34)}
 """For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
-usual area. For 16:9: 512x288, 320x192, 256x160 and 224x128."""
+usual area. For 16:9: 512x288, 384x224, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from streamer.errors import SegmentationError
-from streamer.frames import Alpha, Image, Levels
+from streamer.frames import Alpha, Image, Levels, Pixels
 from streamer.segmentation.predictor import NetworkSegmenter
 from streamer.segmentation.quality import QualityControl
 
@@ -40,15 +40,15 @@ class AdaptiveSegmenter:
 
     def segment(self, image: Image) -> Alpha:
         """See ``Segmenter``."""
-        return self._judged(self._segmenter.segment, image)
+        return self._judged(lambda: self._segmenter.segment(image))
 
-    def settled(self, image: Image) -> Alpha:
+    def settled(self, pixels: Pixels) -> Alpha:
         """See ``NetworkSegmenter``."""
-        return self._judged(self._segmenter.settled, image)
+        return self._judged(lambda: self._segmenter.settled(pixels))
 
-    def refined(self, image: Image, small: Alpha) -> Levels:
+    def refined(self, pixels: Pixels, small: Alpha) -> Levels:
         """See ``NetworkSegmenter``."""
-        return self._segmenter.refined(image, small)
+        return self._segmenter.refined(pixels, small)
 
     def reset(self) -> None:
         """Forget earlier frames; the size stays."""
@@ -61,11 +61,11 @@ class AdaptiveSegmenter:
             preparing.join(LEAVE_S)
         self._segmenter.close()
 
-    def _judged(self, matte: Callable[[Image], Alpha], image: Image) -> Alpha:
+    def _judged(self, matte: Callable[[], Alpha]) -> Alpha:
         self._change_if_prepared()
         begun_at_s = self._clock()
         try:
-            alpha = matte(image)
+            alpha = matte()
         except SegmentationError as error:
             self._take_back(error)
             raise

@@ -14,13 +14,13 @@ from models.contrast import stretch_contrast
 from models.framing import Framing
 from models.steady import Steadier
 from streamer.errors import SegmentationError
-from streamer.frames import Alpha, Image, Levels, Size
-from streamer.scaling import shrink
+from streamer.frames import Alpha, Image, Levels, Pixels, Planes, Size
 from streamer.segmentation.clean_plate import CleanPlate
 from streamer.segmentation.refine import refine
 from streamer.segmentation.rules import MatteRules, PatchSorter, move_edge
 from streamer.segmentation.runtimes import Runtime
 from streamer.stats import Stats
+from streamer.yuv import shrunk
 
 NO_RULES = MatteRules()
 KNOWN_FRAMINGS = 8
@@ -119,44 +119,42 @@ class NetworkSegmenter:
         """
         return self.refined(image, self.settled(image)) * np.float32(1 / 255)
 
-    def settled(self, image: Image) -> Alpha:
+    def settled(self, pixels: Pixels) -> Alpha:
         """The small matte of this very picture, before its edges are refined.
 
         Raises:
             SegmentationError: as of ``segment``.
         """
-        runtime, (content, padded) = self.runtime, self.fit(image)
+        runtime, (content, padded) = self.runtime, self.fit(pixels)
         try:
             with self.time("network"):
-                shrunk = shrink(image, content)
-                small = self._alpha_of(runtime, shrunk, padded)
+                seen = shrunk(pixels, content)
+                small = self._alpha_of(runtime, seen, padded)
         except Exception as error:  # each runtime has its own exceptions; a frame without a matte is never shown
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
         with self.time("settle"):
-            return self.settle(shrunk, small)
+            return self.settle(seen, small)
 
-    def refined(self, image: Image, small: Alpha) -> Levels:
+    def refined(self, pixels: Pixels, small: Alpha) -> Levels:
         """The matte at full size, in 0..255, of a picture and its small matte. May be called from another thread."""
         with self.time("refine"):
-            return move_edge(refine(image, small), self._rules)
+            return move_edge(refine(pixels, small), self._rules)
 
-    def fit(self, image: Image) -> tuple[Size, Size]:
+    def fit(self, pixels: Pixels) -> tuple[Size, Size]:
         """What that picture is shrunk to for the network, and what the network then gets, with repeated edges.
 
         Raises:
             SegmentationError: it is no RGB picture.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise SegmentationError(f"a picture must be uint8 RGB (h, w, 3), not {image.dtype} {image.shape}")
-        self._picture = Size(image.shape[1], image.shape[0])
+        self._picture = pixels.size if isinstance(pixels, Planes) else _size_of_rgb(pixels)
         return self._fitted(self._picture)
 
-    def settle(self, shrunk: Image, small: Alpha) -> Alpha:
+    def settle(self, seen: Image, small: Alpha) -> Alpha:
         """What becomes of the network's alpha before its edges are refined: room, certainty, memory and rules heeded.
 
         Args:
-            shrunk: the picture as the network saw it, RGB uint8 ``(h', w', 3)``.
+            seen: the picture as the network saw it, RGB uint8 ``(h', w', 3)``.
             small: the network's alpha of it, float32; what lies beyond the picture is cut off.
 
         Raises:
@@ -166,11 +164,11 @@ class NetworkSegmenter:
         if not (low >= -OUT_OF_RANGE and high <= 1 + OUT_OF_RANGE):  # also false for NaN
             self._seen = None
             raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
-        small = small[: shrunk.shape[0], : shrunk.shape[1]]
+        small = small[: seen.shape[0], : seen.shape[1]]
         if self._clean_plate is None:
-            return self._sorter.sort(self._steadier.steady(shrunk, stretch_contrast(small)))
-        cleaned = self._clean_plate.clean(shrunk, small)
-        steadied = self._steadier.steady(shrunk, stretch_contrast(cleaned.alpha), certain=cleaned.strange)
+            return self._sorter.sort(self._steadier.steady(seen, stretch_contrast(small)))
+        cleaned = self._clean_plate.clean(seen, small)
+        steadied = self._steadier.steady(seen, stretch_contrast(cleaned.alpha), certain=cleaned.strange)
         # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
         return self._sorter.sort(steadied - steadied * cleaned.room)
 
@@ -196,20 +194,27 @@ class NetworkSegmenter:
         content, padded = self._framings[self.step](*picture)
         return Size(*content), Size(*padded)
 
-    def _alpha_of(self, runtime: Runtime, shrunk: Image, padded: Size) -> Alpha:
+    def _alpha_of(self, runtime: Runtime, seen: Image, padded: Size) -> Alpha:
         """The network's alpha of its own small picture; of the very picture that it saw last it would be the same."""
-        if self._seen is None or not np.array_equal(shrunk, self._seen):
+        if self._seen is None or not np.array_equal(seen, self._seen):
             self._seen = None
-            self._found = runtime.alpha(as_batch(shrunk, padded))
+            self._found = runtime.alpha(as_batch(seen, padded))
             # The first one of a new scene, which the renderer throws away, may still be the old scene's.
             if not runtime.has_memory and not self._is_first:
-                self._seen = shrunk.copy()  # it may be the source's own array, which may be written over
+                self._seen = seen.copy()  # it may be the source's own array, which may be written over
             self._is_first = False
         return self._found
 
     def time(self, step: str) -> AbstractContextManager[None]:
         """Note in the stats how long this takes."""
         return self._stats.time(step) if self._stats else nullcontext()
+
+
+def _size_of_rgb(image: Image) -> Size:
+    """Its width and height. ``SegmentationError``: it is no RGB picture."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise SegmentationError(f"a picture must be uint8 RGB (h, w, 3), not {image.dtype} {image.shape}")
+    return Size(image.shape[1], image.shape[0])
 
 
 def as_batch(small: Image, padded: Size) -> NDArray[np.float32]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
 from streamer.compiled import INTEGER, compiled, given, made
-from streamer.frames import Alpha, Image, Levels, Size
+from streamer.frames import Alpha, Levels, Pixels, Planes, Size
 from streamer.scaling import shrink
+from streamer.yuv import size_of
 
 Kind = TypeVar("Kind", np.uint8, np.float32)
 
@@ -36,17 +37,17 @@ OPEN_PX = 5
 """Side of the window of the small alpha that must be of one value for what lies in its middle to be that value, too."""
 
 
-def refine(image: Image, small: Alpha) -> Levels:
-    """The alpha of ``image`` at its full size, from the network's ``small`` one of the same picture.
+def refine(pixels: Pixels, small: Alpha) -> Levels:
+    """The alpha of a picture at its full size, from the network's ``small`` one of the same picture.
 
     Args:
-        image: RGB uint8 ``(h, w, 3)``.
+        pixels: RGB uint8 ``(h, w, 3)``, or planes.
         small: float32 ``(h', w')`` in [0, 1], of the same aspect ratio.
 
     Returns:
         uint8 ``(h, w)`` in 0..255, exactly 0 and 255 where certain.
     """
-    height, width = image.shape[:2]
+    width, height = size_of(pixels)
     certain = stretch_contrast(small, CERTAIN_BEFORE)
     window = np.ones((OPEN_PX, OPEN_PX), np.uint8)
     is_open = cv2.dilate(certain, window) > cv2.erode(certain, window)
@@ -59,9 +60,9 @@ def refine(image: Image, small: Alpha) -> Levels:
     luma = np.empty((0, 0), np.uint8)
     if slope.size:
         fine = cv2.resize(certain, grid, interpolation=cv2.INTER_LINEAR)[grid_rows, grid_columns]
-        luma = cv2.cvtColor(image[rows, columns], cv2.COLOR_RGB2GRAY)
+        luma, brightest = _luma(pixels, rows, columns)
         guide = shrink(luma, Size(slope.shape[1], slope.shape[0]))
-        _fit_lines(_reflected(guide), _reflected(fine), slope, offset)
+        _fit_lines(_reflected(guide), brightest, _reflected(fine), slope, offset)
     full = np.empty((height, width), np.uint8)
     beginnings = (rows.start, columns.start, grid_rows.start, grid_columns.start)
     _draw(certain, is_open, luma, slope, offset, *beginnings, *grid, full)
@@ -83,6 +84,13 @@ def _spans(start: int, length: int, small: int, grid: int, full: int) -> tuple[s
     return slice(first * (full // grid), last * (full // grid)), slice(first, last)
 
 
+def _luma(pixels: Pixels, rows: slice, columns: slice) -> tuple[Levels, int]:
+    """The brightness of a part of the picture, and how many levels lie between black and white."""
+    if isinstance(pixels, Planes):
+        return np.ascontiguousarray(pixels.y[rows, columns]), 255 if pixels.full_range else 219
+    return cv2.cvtColor(pixels[rows, columns], cv2.COLOR_RGB2GRAY), 255
+
+
 def _reflected(values: NDArray[Kind]) -> NDArray[Kind]:
     """With a margin as wide as the fit and the averaging of its lines reach."""
     margin = RADIUS_PX + SMOOTHING_PX
@@ -92,15 +100,19 @@ def _reflected(values: NDArray[Kind]) -> NDArray[Kind]:
 
 @compiled(
     given("uint8", 2, packed=True),
+    INTEGER,
     given("float32", 2, packed=True),
     made("float32", 2, packed=True),
     made("float32", 2, packed=True),
 )
-def _fit_lines(guide: Image, alpha: Alpha, slope: NDArray[np.float32], offset: NDArray[np.float32]) -> None:
+def _fit_lines(
+    guide: Levels, brightest: int, alpha: Alpha, slope: NDArray[np.float32], offset: NDArray[np.float32]
+) -> None:
     """Fill in slope and offset, ``(h, w)``, such that ``slope * guide + offset`` is near the alpha around each pixel.
 
     Args:
-        guide: brightness in 0..255, reflected beyond its edges.
+        guide: brightness, reflected beyond its edges.
+        brightest: how many of its levels lie between black and white.
         alpha: likewise.
         slope: the result. Exactly 0 where the alpha is 0 or 1 everywhere around: these sums are whole numbers then.
         offset: the result.
@@ -108,7 +120,7 @@ def _fit_lines(guide: Image, alpha: Alpha, slope: NDArray[np.float32], offset: N
     height, width = slope.shape
     side = 2 * RADIUS_PX + 1
     count = np.float32(side * side)
-    flat = np.float32(EPSILON * (255 * side * side) ** 2)
+    flat = np.float32(EPSILON * (brightest * side * side) ** 2)
     lines_h, lines_w = height + 2 * SMOOTHING_PX, width + 2 * SMOOTHING_PX
     slopes, offsets = np.empty((lines_h, lines_w), np.float32), np.empty((lines_h, lines_w), np.float32)
     # The sums of each column come first; each in an array of its own, or the compiler does not use vectors.
@@ -163,7 +175,7 @@ def _fit_lines(guide: Image, alpha: Alpha, slope: NDArray[np.float32], offset: N
 def _draw(
     small: Alpha,
     is_open: NDArray[np.bool_],
-    luma: Image,
+    luma: Levels,
     slope: NDArray[np.float32],
     offset: NDArray[np.float32],
     top: int,

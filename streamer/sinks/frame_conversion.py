@@ -27,15 +27,8 @@ class FrameConverter:
         self._range = ColorRange.JPEG if full_range or is_rgb else ColorRange.MPEG
         self._reformatter = VideoReformatter()
 
-    def convert(self, image: Image, planes: Planes | None = None) -> VideoFrame:
-        """The picture in the encoder's format; the arrays may be reused afterwards.
-
-        Args:
-            image: the picture.
-            planes: the same as YUV, which is taken instead if the encoder's format is just that.
-        """
-        if planes is not None and self._is_made_of(planes):
-            return self._copied(planes)
+    def convert(self, image: Image) -> VideoFrame:
+        """The picture in the encoder's format; the array may be reused afterwards."""
         source = "gray" if image.ndim == 2 else {3: "rgb24", 4: "rgba"}[image.shape[2]]
         frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(self._padded(image)), source)
         return self._reformatter.reformat(
@@ -49,15 +42,17 @@ class FrameConverter:
             threads=1,  # more only wait for each other: the other cores have the matte and the encoder to do
         )
 
-    def _is_made_of(self, planes: Planes) -> bool:
+    def takes(self, planes: Planes) -> bool:
+        """Whether these are just what the encoder takes, so that nothing needs to be converted."""
         return (
             self._pixel_format == "yuv420p"
-            and planes.y.shape == (self._size.height, self._size.width)
+            and planes.size == self._size
             and planes.matrix == self._matrix
             and planes.full_range == (self._range == ColorRange.JPEG)
         )
 
-    def _copied(self, planes: Planes) -> VideoFrame:
+    def copied(self, planes: Planes) -> VideoFrame:
+        """The planes, which it must take, as an encoder's frame; the arrays may be reused afterwards."""
         frame = VideoFrame(self._size.width, self._size.height, self._pixel_format)
         for plane, samples in zip(frame.planes, (planes.y, planes.u, planes.v), strict=True):
             target = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)

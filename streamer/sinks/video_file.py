@@ -133,7 +133,7 @@ class VideoFileSink:
 
     def _start(self, frame: Frame) -> None:
         """Set up the streams, now that the first frame shows what kind of pictures come."""
-        self._is_grey = frame.image.ndim == 2
+        self._is_grey = frame.planes is None and frame.image.ndim == 2
         tick = self._tick(frame)
         traits = self._info.video
         self._offset = tick if traits is None or traits.start_s > 0 else 0
@@ -200,7 +200,11 @@ class VideoFileSink:
         if self._last is not None and tick <= self._last:
             tick = self._last + 1
         self._last = tick
-        picture = self._converter.convert(self._checked(frame.image), frame.planes)
+        planes, converter = frame.planes, self._converter
+        if planes is not None and not self._is_grey and converter.takes(planes):
+            picture = converter.copied(planes)
+        else:
+            picture = converter.convert(self._checked(frame.image))
         picture.time_base = self._time_base
         picture.pts = tick - self._offset
         picture.duration = self._frame_ticks()

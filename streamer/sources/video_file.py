@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -79,7 +80,7 @@ class VideoFileSource:
             begin = self._clock_start = clock_start(self._container)
             self._start = self._tick_from(begin + Fraction(start_s)) if start_s > 0 or begin > 0 else None
             self._end = None if end_s is None else self._tick_from(begin + Fraction(end_s))
-            self._reformatter = VideoReformatter()
+            self._reformatter, self._reformatting = VideoReformatter(), threading.Lock()
             self._pictures = self._decode(seek=start_s > 0)
             with yielding_threads():
                 self._first = next(self._pictures, None)
@@ -101,9 +102,9 @@ class VideoFileSource:
         index = 0
         while (decoded := self._next_picture()) is not None:
             ticks, picture = decoded
-            image = self._orientation.upright(self._rgb(picture))
+            planes, image = self._planes(picture), partial(self._image, picture)
             time_s = float(ticks * self._time_base)
-            yield Frame(image, index, time_s, time.monotonic(), planes=self._planes(picture))
+            yield Frame(image() if planes is None else image, index, time_s, time.monotonic(), planes=planes)
             index += 1
 
     def close(self) -> None:
@@ -235,19 +236,21 @@ class VideoFileSource:
         if self._cut_short:
             self._bad = max(self._bad, 1)
 
-    def _rgb(self, picture: VideoFrame) -> Image:
+    def _image(self, picture: VideoFrame) -> Image:
+        """The picture as RGB, upright. From any thread."""
         full = picture.format.is_rgb or _is_full_range(picture)
-        rgb = self._reformatter.reformat(
-            picture,
-            width=self._coded_size.width,
-            height=self._coded_size.height,
-            format="rgb24",
-            src_colorspace=effective_matrix(picture.colorspace, picture.height),
-            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG,
-            threads=1,  # more only wait for each other: the other cores have the matte and the encoder to do
-        )
-        return cast(Image, rgb.to_ndarray())
+        with self._reformatting:
+            rgb = self._reformatter.reformat(
+                picture,
+                width=self._coded_size.width,
+                height=self._coded_size.height,
+                format="rgb24",
+                src_colorspace=effective_matrix(picture.colorspace, picture.height),
+                src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+                dst_color_range=ColorRange.JPEG,
+                threads=1,  # more only wait for each other: the other cores have the matte and the encoder to do
+            )
+        return self._orientation.upright(cast(Image, rgb.to_ndarray()))
 
     def _planes(self, picture: VideoFrame) -> Planes | None:
         """The picture as it was decoded, without a copy; None if it is not what ``Planes`` holds, or not upright."""

@@ -49,13 +49,44 @@ def test_what_is_held_is_composed_as_the_matte_of_the_segmenter_is(segmenter: Ne
         for each, hold in ((segmenter, HostPath(segmenter).hold), (plain, None))
     ]
     for frame in frames(4):
-        held, matted = (renderer.render(frame) for renderer in renderers)
+        held, matted = (renderer.render(frame.with_image(frame.image)) for renderer in renderers)
         assert np.array_equal(held.image, matted.image)
-        assert (held.planes is None) == (matted.planes is None)
-        if held.planes is not None and matted.planes is not None:
-            assert np.array_equal(held.planes.y, matted.planes.y)
-    assert held.planes is not None
     plain.close()
+
+
+def test_what_was_decoded_as_yuv_is_never_made_rgb_and_comes_out_the_same(segmenter: NetworkSegmenter) -> None:
+    behind = StillBackground(np.full((9, 16, 3), 90, np.uint8))
+    first, *others = frames(4)
+
+    def rendered(wanted: list[Frame]) -> list[Frame]:
+        segmenter.reset()
+        renderer = Renderer(segmenter, [behind], Controls(), Stats(), failures_allowed=0, hold=HostPath(segmenter).hold)
+        return [renderer.render(frame) for frame in wanted][1:]
+
+    unasked = [frame.with_image(lambda: pytest.fail("nobody wants it"), frame.planes) for frame in others]
+    plain = rendered([first, *(frame.with_image(frame.image) for frame in others)])
+    for decoded, expected in zip(rendered([first, *unasked]), plain, strict=True):
+        assert decoded.planes is not None
+        again = to_planes(expected.image, 1, full_range=False)
+        assert np.abs(decoded.planes.y.astype(int) - again.y).mean() < 0.2
+        assert (np.abs(decoded.planes.y.astype(int) - again.y) > 12).mean() < 0.001
+
+
+def test_the_rgb_of_what_was_composed_as_yuv_is_made_when_somebody_wants_it(segmenter: NetworkSegmenter) -> None:
+    renderer = Renderer(
+        segmenter,
+        [StillBackground(np.full((9, 16, 3), 90, np.uint8))],
+        Controls(),
+        Stats(),
+        hold=HostPath(segmenter).hold,
+    )
+    first, second, *_ = (renderer.render(frame) for frame in frames(2))
+    assert first.planes is None
+    assert callable(second.drawing)
+    image = second.image
+    assert second.drawing is image
+    assert second.planes is not None
+    assert np.abs(to_planes(image, 1, full_range=False).y.astype(int) - second.planes.y).mean() < 0.2
 
 
 def test_the_full_alpha_of_what_is_held_is_the_segmenters(segmenter: NetworkSegmenter) -> None:
@@ -63,7 +94,8 @@ def test_the_full_alpha_of_what_is_held_is_the_segmenters(segmenter: NetworkSegm
     held = HostPath(segmenter).hold(frame)
     assert isinstance(held, ComposingMatte)
     segmenter.reset()
-    assert np.array_equal(held.full(), segmenter.segment(frame.image))
+    levels = segmenter.refined(frame.pixels, segmenter.settled(frame.pixels))
+    assert np.array_equal(held.full(), levels * np.float32(1 / 255))
     assert held.size == frame.size
 
 

@@ -83,9 +83,9 @@ def test_without_a_place_to_keep_the_code_it_is_compiled_all_the_same(caplog: py
 
 
 def test_all_loops_are_loaded_ahead() -> None:
-    from streamer import compositing, yuv
+    from streamer import compositing
     from streamer.segmentation import clean_plate, refine
 
     compiled.load()
-    loops = (compositing._lay, yuv._lay_blocks, refine._fit_lines, refine._draw, clean_plate._mend)
+    loops = (compositing._lay, compositing._lay_blocks, refine._fit_lines, refine._draw, clean_plate._mend)
     assert all(each._machine_code is not None for each in loops)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.frames import Frame, Size, to_image, to_tensor
+from streamer.frames import Frame, Image, Planes, Size, to_image, to_tensor
 
 IMAGE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 
@@ -28,6 +28,23 @@ def test_with_image_keeps_the_moment_and_leaves_the_frame_alone() -> None:
     other = frame.with_image(np.zeros_like(IMAGE))
     assert (other.index, other.pts_s, other.captured_at_s) == (7, 0.28, 12.5)
     assert frame.image is IMAGE
+
+
+def test_a_frame_that_has_planes_makes_its_picture_once_and_only_if_it_is_asked_to() -> None:
+    made: list[int] = []
+
+    def draw() -> Image:
+        made.append(1)
+        return IMAGE
+
+    planes = Planes(np.zeros((2, 4), np.uint8), *(np.zeros((1, 2), np.uint8) for _ in "uv"), 1, False)
+    frame = Frame(draw, 0, 0.0, 0.0, planes=planes)
+    assert frame.size == Size(4, 2)
+    assert frame.pixels is planes
+    assert made == []
+    assert frame.image is frame.image is IMAGE
+    assert made == [1]
+    assert frame.with_image(IMAGE).pixels is IMAGE
 
 
 def test_a_frame_cannot_be_changed() -> None:

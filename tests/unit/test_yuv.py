@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from streamer.color_matrix import BT601, BT709, BT2020, FCC, LUMA_SHARES, SMPTE240M
 from streamer.compositing import replace_background, replace_background_in_planes
-from streamer.frames import Alpha, Image, Planes
-from streamer.yuv import lay_in_planes, to_planes
+from streamer.frames import Alpha, Image, Planes, Size
+from streamer.yuv import shrunk, size_of, to_planes, yuv_to_rgb
 
 MATRICES = (BT709, FCC, BT601, SMPTE240M, BT2020)
 
@@ -63,11 +63,23 @@ def test_a_picture_becomes_the_planes_of_the_formula(matrix: int, full_range: bo
 @pytest.mark.parametrize("full_range", [False, True])
 def test_the_strongest_colours_are_converted_as_the_formula_says(matrix: int, full_range: bool) -> None:
     corners = np.array([(red, green, blue) for red in (0, 255) for green in (0, 255) for blue in (0, 255)], np.uint8)
-    image = np.ascontiguousarray(corners.repeat(2, axis=0)[None].repeat(2, axis=0))
-    planes = Planes(np.zeros((2, 16), np.uint8), *(np.zeros((1, 8), np.uint8) for _ in "uv"), matrix, full_range)
-    edge = np.full((2, 16), 128, np.uint8)
-    lay_in_planes(planes, image, edge, edge, 0, 0, planes)
-    assert farthest(planes, exact(image, matrix, full_range=full_range)) <= 0.51
+    background = np.ascontiguousarray(corners.repeat(2, axis=0)[None].repeat(2, axis=0))
+    own = Planes(np.zeros((2, 16), np.uint8), *(np.zeros((1, 8), np.uint8) for _ in "uv"), matrix, full_range)
+    faint = np.tile(np.array([1, 0], np.uint8), (2, 8))  # so little of the person that it makes one step at most
+    planes = replace_background_in_planes(own, faint, background, to_planes(background, matrix, full_range=full_range))
+    assert farthest(planes, exact(background, matrix, full_range=full_range)) <= 1.51
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+@pytest.mark.parametrize("full_range", [False, True])
+def test_planes_shrink_to_the_picture_that_they_are_of(matrix: int, full_range: bool) -> None:
+    image = smooth(matrix, 90, 160)
+    planes = to_planes(image, matrix, full_range=full_range)
+    for size in (Size(64, 36), Size(150, 80), Size(200, 100)):
+        difference = np.abs(shrunk(planes, size).astype(int) - shrunk(image, size))
+        assert difference.max() <= 5
+        assert difference.mean() <= 1
+    assert size_of(planes) == size_of(image) == Size(160, 90)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(MATRICES), st.booleans(), st.integers(2, 60), st.integers(2, 80))
@@ -78,22 +90,32 @@ def test_composing_in_planes_is_composing_and_then_converting(
     image, background, alpha = smooth(seed, height, width), smooth(seed + 1, height, width), blob(seed, height, width)
     own = to_planes(image, matrix, full_range=full_range)
     plate = to_planes(background, matrix, full_range=full_range)
-    plain = replace_background(image, alpha, background)
-    result, planes = replace_background_in_planes(own, image, alpha, background, plate)
-    assert np.array_equal(result, plain)
-    assert farthest(planes, exact(plain, matrix, full_range=full_range)) <= 1.01
+    plain = replace_background(as_rgb(own), alpha, background)
+    planes = replace_background_in_planes(own, alpha, background, plate)
+    # Half a level in the small picture by which colours are carried into the edge can move what is taken out there.
+    expected = exact(plain, matrix, full_range=full_range)
+    assert farthest(planes, expected) <= 8
+    assert np.abs(planes.y - np.clip(expected[0], 0, 255)).mean() <= 0.6
+
+
+def as_rgb(planes: Planes) -> Image:
+    """Each chroma sample for its block of four, rounded."""
+    affine = yuv_to_rgb(planes.matrix, full_range=planes.full_range).astype(float)
+    u, v = (plane.repeat(2, axis=0).repeat(2, axis=1) for plane in (planes.u, planes.v))
+    yuv1 = np.stack((planes.y, u, v, np.ones_like(u)), axis=-1)
+    return np.clip(np.rint(yuv1 @ affine.T), 0, 255).astype(np.uint8)
 
 
 def test_away_from_the_edge_the_samples_are_the_decoders_and_the_plates_own() -> None:
     height, width = 96, 128
-    image, background = smooth(1, height, width), smooth(2, height, width)
+    background = smooth(2, height, width)
     alpha = np.clip((np.arange(width, dtype=np.float32)[None] - 60) / 8, 0, 1).repeat(height, axis=0)
     rng = np.random.default_rng(3)
     own = Planes(
         *(rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((96, 128), (48, 64), (48, 64))), BT709, False
     )
     plate = to_planes(background, BT709, full_range=False)
-    _, planes = replace_background_in_planes(own, image, alpha, background, plate)
+    planes = replace_background_in_planes(own, alpha, background, plate)
     for have, want_left, want_right, edge in (
         (planes.y, plate.y, own.y, 60), (planes.u, plate.u, own.u, 30), (planes.v, plate.v, own.v, 30)
     ):  # fmt: skip
@@ -105,7 +127,7 @@ def test_no_sample_of_the_room_is_in_the_planes_of_an_empty_one() -> None:
     room, background = smooth(1, 40, 60), smooth(2, 40, 60)
     plate = to_planes(background, BT709, full_range=False)
     nobody = np.zeros((40, 60), np.float32)
-    _, planes = replace_background_in_planes(to_planes(room, BT709, full_range=False), room, nobody, background, plate)
+    planes = replace_background_in_planes(to_planes(room, BT709, full_range=False), nobody, background, plate)
     assert np.array_equal(planes.y, plate.y)
     assert np.array_equal(planes.u, plate.u)
     assert np.array_equal(planes.v, plate.v)

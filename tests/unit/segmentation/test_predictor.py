@@ -92,16 +92,16 @@ def test_network_input_keeps_aspect_and_area(config: object, width: int, height:
         assert abs(content.width / content.height / (width / height) - 1) < 0.02
 
 
-def test_sixteen_to_nine_is_matted_at_320x180_padded_to_192() -> None:
-    assert framing(1920, 1080, COMPACT) == ((320, 180), (320, 192))
+def test_sixteen_to_nine_is_matted_at_384x216_padded_to_224() -> None:
+    assert framing(1920, 1080, COMPACT) == ((384, 216), (384, 224))
 
 
 def test_padding_repeats_the_lower_edge() -> None:
-    image = np.zeros((180, 320, 3), np.uint8)
+    image = np.zeros((216, 384, 3), np.uint8)
     image[-1] = (255, 0, 0)
-    batch = as_batch(image, Size(320, 192))
-    assert batch.shape == (1, 3, 192, 320)
-    assert np.allclose(batch[0, 0, 179:], 1)
+    batch = as_batch(image, Size(384, 224))
+    assert batch.shape == (1, 3, 224, 384)
+    assert np.allclose(batch[0, 0, 215:], 1)
     assert np.all(batch[0, 1:] == 0)
 
 
@@ -113,7 +113,7 @@ def test_unusable_alpha_is_refused(spoilt: float) -> None:
 
 
 def test_one_nan_among_good_values_is_refused() -> None:
-    alpha = np.full((192, 320), 0.5, np.float32)
+    alpha = np.full((224, 384), 0.5, np.float32)
     alpha[50, 60] = np.nan
     with pytest.raises(SegmentationError, match="unusable"):
         NetworkSegmenter("compact", FITTING, Broken(alpha)).segment(np.zeros((90, 160, 3), np.uint8))
@@ -144,12 +144,12 @@ def test_description_says_what_runs() -> None:
     segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
     assert segmenter.description == "compact on CPU (red)"
     segmenter.segment(np.zeros((720, 1280, 3), np.uint8))
-    assert segmenter.description == "compact 320x192 on CPU (red)"
+    assert segmenter.description == "compact 384x224 on CPU (red)"
 
 
 def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not() -> None:
     segmenter = NetworkSegmenter("compact", FITTING, Blinking(other=0.6), steadiness=0.8)
-    image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (216, 384, 3), dtype=np.uint8)
     assert segmenter.segment(image).mean() == 1
     assert segmenter.segment(image).mean() == 1, "0.8 of certain, and then the contrast curve"
     assert segmenter.segment(255 - image).mean() == 1
@@ -160,7 +160,7 @@ def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not(
 
 
 def test_a_picture_that_came_twice_is_matted_once_unless_the_network_remembers() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (216, 384, 3), dtype=np.uint8)
     for has_memory, calls in ((False, 3), (True, 5)):
         runtime = Blinking(has_memory=has_memory)
         segmenter = NetworkSegmenter("compact", FITTING, runtime)
@@ -173,7 +173,7 @@ def test_a_picture_that_came_twice_is_matted_once_unless_the_network_remembers()
 
 
 def test_another_picture_in_the_same_array_is_matted_anew() -> None:
-    image = np.full((192, 320, 3), (255, 40, 40), np.uint8)  # of the network's own size: it is not copied on the way
+    image = np.full((224, 384, 3), (255, 40, 40), np.uint8)  # of the network's own size: it is not copied on the way
     segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
     assert segmenter.segment(image).min() == 1
     image[:] = (0, 40, 40)
@@ -182,13 +182,13 @@ def test_another_picture_in_the_same_array_is_matted_anew() -> None:
 
 def test_what_a_late_network_says_first_of_a_new_scene_is_not_kept_for_the_second_look() -> None:
     class Late(RedIsPerson):
-        before = np.ones((192, 320), np.float32)
+        before = np.ones((224, 384), np.float32)
 
         def alpha(self, batch: NDArray[np.float32]) -> Alpha:
             late, self.before = self.before, super().alpha(batch)
             return late
 
-    nobody, somebody = (np.full((192, 320, 3), (red, 40, 40), np.uint8) for red in (0, 255))
+    nobody, somebody = (np.full((224, 384, 3), (red, 40, 40), np.uint8) for red in (0, 255))
     segmenter = NetworkSegmenter("compact", FITTING, Late())
     segmenter.segment(somebody)
     segmenter.reset()
@@ -197,7 +197,7 @@ def test_what_a_late_network_says_first_of_a_new_scene_is_not_kept_for_the_secon
 
 
 def test_an_unusable_alpha_is_asked_for_again() -> None:
-    image = np.zeros((180, 320, 3), np.uint8)
+    image = np.zeros((216, 384, 3), np.uint8)
     runtime = Broken(np.float32("nan"))
     segmenter = NetworkSegmenter("compact", FITTING, runtime)
     with pytest.raises(SegmentationError):
@@ -207,7 +207,7 @@ def test_an_unusable_alpha_is_asked_for_again() -> None:
 
 
 def test_the_users_rules_are_applied() -> None:
-    image = np.full((180, 320, 3), (0, 40, 40), np.uint8)
+    image = np.full((216, 384, 3), (0, 40, 40), np.uint8)
     image[20:60, 20:60, 0] = 255
     image[60:180, 140:260, 0] = 255
     rules = MatteRules(people="largest", edge_shift_px=-4)
@@ -229,10 +229,10 @@ def test_smaller_sizes_are_used_as_soon_as_they_are_chosen_and_closing_closes_th
     image, truth = red_rectangle(Size(1280, 720))
     assert (segmenter.steps, segmenter.input_size) == (2, None)
     segmenter.segment(image)
-    assert segmenter.input_size == Size(320, 192)
+    assert segmenter.input_size == Size(384, 224)
     segmenter.step = 1
     alpha = segmenter.segment(image)
-    assert segmenter.description == "compact 224x128 on CPU (red)"
+    assert segmenter.description == "compact 256x160 on CPU (red)"
     assert np.abs(alpha - truth).mean() < 0.01
     segmenter.close()
     segmenter.close()
