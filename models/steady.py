@@ -9,10 +9,15 @@ frames that missed it are averaged away. What stays below its mean for some fram
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.compiled import compiled, given, made
+
+Kind = TypeVar("Kind", np.uint8, np.float32)
 Picture = NDArray[np.uint8]
 Matte = NDArray[np.float32]
 
@@ -46,13 +51,13 @@ class Steadier:
         if not 0 <= strength < 1:
             raise ValueError(f"the strength must be from 0 to below 1, not {strength}")
         self._strength = strength
-        self._picture: NDArray[np.float32] | None = None
+        self._mean: NDArray[np.float32] = np.empty((0, 0, 3), np.float32)
         self._alpha: Matte = np.empty((0, 0), np.float32)
         self._above: Matte = self._alpha
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
-        self._picture = None
+        self._mean = np.empty((0, 0, 3), np.float32)
 
     def steady(self, picture: Picture, alpha: Matte, *, certain: Matte | None = None) -> Matte:
         """The alpha of this picture, averaged with earlier ones where the picture stands still.
@@ -65,36 +70,101 @@ class Steadier:
         Returns:
             float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` where something moved or it is another answer altogether.
         """
-        if self._strength == 0 or self._picture is None or self._picture.shape != picture.shape:
-            self._picture, self._alpha, self._above = picture.astype(np.float32), alpha, np.zeros_like(alpha)
+        if self._strength == 0 or self._mean.shape != picture.shape:
+            self._mean, self._alpha = picture.astype(np.float32, order="C"), np.ascontiguousarray(alpha)
+            self._above = np.zeros_like(self._alpha)
             return alpha
-        keep = self._stillness(picture)
+        pixels = _rows(picture)
+        keep = self._stillness(pixels)
         if certain is not None:
             keep -= keep * certain
         keep *= np.float32(self._strength)
-        # The colours are averaged with the same weights: what creeps leaves its mean behind, and counts as motion then.
-        self._picture = cv2.blendLinear(picture.astype(np.float32), self._picture, np.float32(1) - keep, keep)
-        steadied = cv2.subtract(self._alpha, alpha)
-        self._above = cv2.addWeighted(steadied, FALL_RATE, self._above, 1 - FALL_RATE, 0)
-        shimmer = self._above - np.float32(FALLEN)
-        shimmer *= np.float32(1 / (FALLING - FALLEN))
-        keep *= np.clip(shimmer, 0, 1, out=shimmer)
-        trust = np.abs(steadied)
-        trust -= np.float32(CHANGE_OF_MIND)
-        trust *= np.float32(1 / (SHIMMER - CHANGE_OF_MIND))
-        keep *= np.clip(trust, 0, 1, out=trust)
-        steadied *= keep
-        steadied += alpha
+        steadied = np.empty(alpha.shape, np.float32)
+        own = np.ascontiguousarray(alpha)
+        _average(pixels, own, self._alpha, keep, _rows(self._mean), self._above, steadied)
         self._alpha = steadied
         return steadied
 
-    def _stillness(self, picture: Picture) -> NDArray[np.float32]:
-        """1 where the picture stands still, 0 where it moves: ``(h, w)``."""
-        red, green, blue = cv2.split(cv2.absdiff(picture, cv2.convertScaleAbs(self._picture)))
-        change = cv2.blur(cv2.max(cv2.max(red, green), blue).astype(np.float32), (WINDOW_PX, WINDOW_PX))
+    def _stillness(self, pixels: Picture) -> Matte:
+        """1 where the picture, ``(h, 3 w)``, stands still, 0 where it moves: ``(h, w)``."""
+        change = np.empty(self._mean.shape[:2], np.float32)
+        _compare(pixels, _rows(self._mean), change)
+        change = cv2.blur(change, (WINDOW_PX, WINDOW_PX))
         noise = float(np.clip(np.median(change[::3, ::3]), LEAST_NOISE, MOST_NOISE))
-        change -= np.float32(MOVING * noise)
-        change *= np.float32(-1 / ((MOVING - STILL) * noise))
-        np.clip(change, 0, 1, out=change)
-        calm: NDArray[np.float32] = cv2.erode(change, np.ones((SPREAD_PX, SPREAD_PX), np.uint8))
+        calm: Matte = cv2.dilate(change, np.ones((SPREAD_PX, SPREAD_PX), np.uint8))
+        calm -= np.float32(MOVING * noise)
+        calm *= np.float32(-1 / ((MOVING - STILL) * noise))
+        np.clip(calm, 0, 1, out=calm)
         return calm if calm.mean() > LEAST_STILL else np.zeros_like(calm)
+
+
+def _rows(colours: NDArray[Kind]) -> NDArray[Kind]:
+    """``(h, w, 3)`` as ``(h, 3 w)``."""
+    return np.ascontiguousarray(colours).reshape(colours.shape[0], -1)
+
+
+@compiled(given("uint8", 2, packed=True), given("float32", 2, packed=True), made("float32", 2, packed=True))
+def _compare(picture: Picture, mean: NDArray[np.float32], change: Matte) -> None:
+    """Fill in how far each pixel is from the mean's whole levels, in its farthest channel: ``(h, w)``.
+
+    Args:
+        picture: RGB ``(h, 3 w)``.
+        mean: likewise.
+        change: the result.
+    """
+    height, width = change.shape
+    differences = np.empty(3 * width, np.float32)
+    for y in range(height):
+        now, then, farthest = picture[y], mean[y], change[y]
+        for index in range(3 * width):
+            differences[index] = abs(np.float32(now[index]) - np.rint(then[index]))
+        for x in range(width):
+            farthest[x] = max(max(differences[3 * x], differences[3 * x + 1]), differences[3 * x + 2])
+
+
+@compiled(
+    given("uint8", 2, packed=True),
+    *(given("float32", 2, packed=True) for _ in range(3)),
+    *(made("float32", 2, packed=True) for _ in range(3)),
+)
+def _average(
+    picture: Picture,
+    alpha: Matte,
+    before: Matte,
+    keep: Matte,
+    mean: NDArray[np.float32],
+    above: Matte,
+    steadied: Matte,
+) -> None:
+    """Fill in the averaged alpha, and carry on what is remembered.
+
+    Args:
+        picture: RGB ``(h, 3 w)``.
+        alpha: of this picture, ``(h, w)``.
+        before: the averaged one of the last picture.
+        keep: how much of what is remembered stays.
+        mean: the colours ``(h, 3 w)``, averaged with the same weights as the alpha: what creeps leaves its mean behind,
+            and counts as motion then. Written to.
+        above: how far the mean has been above the alpha of late. Written to.
+        steadied: the result.
+    """
+    zero, one, rate = np.float32(0), np.float32(1), np.float32(FALL_RATE)
+    fallen, per_fall = np.float32(FALLEN), np.float32(1 / (FALLING - FALLEN))
+    changed, per_change = np.float32(CHANGE_OF_MIND), np.float32(1 / (SHIMMER - CHANGE_OF_MIND))
+    height, width = alpha.shape
+    keeps = np.empty(3 * width, np.float32)
+    for y in range(height):
+        kept, now, then = keep[y], picture[y], mean[y]
+        for x in range(width):
+            keeps[3 * x] = keeps[3 * x + 1] = keeps[3 * x + 2] = kept[x]
+        for index in range(3 * width):
+            colour = np.float32(now[index])
+            then[index] = colour + (then[index] - colour) * keeps[index]
+        own, last, of_late, result = alpha[y], before[y], above[y], steadied[y]
+        for x in range(width):
+            difference = last[x] - own[x]
+            fall = of_late[x] + (difference - of_late[x]) * rate
+            of_late[x] = fall
+            share = kept[x] * min(max((fall - fallen) * per_fall, zero), one)
+            share *= min(max((abs(difference) - changed) * per_change, zero), one)
+            result[x] = own[x] + difference * share

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamer import backgrounds, compiled, networks, painter, sinks, sources, web
+from models import compiled
+from streamer import backgrounds, networks, painter, sinks, sources, web
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
 from streamer.config import StreamConfig

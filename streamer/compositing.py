@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple, TypeAlias, cast
+from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.compiled import BOOLEAN, INTEGER, compiled, given, made, part_of_loops
-from streamer.frames import Alpha, Drawing, Frame, Image, Levels, Pixels, Planes, Size
+from models.compiled import BOOLEAN, INTEGER, compiled, given, made, part_of_loops
+from streamer.edge_colours import INDISTINCT, Colours, edge_of
+from streamer.frames import Alpha, Drawing, Frame, Image, Levels, Planes
 from streamer.yuv import PlatePlanes, rgb_to_yuv, yuv_to_rgb
-
-_Colours: TypeAlias = NDArray[np.float32]
-
-SMALL_AREA_PX = 256 * 144
-"""Colours are carried into the edge on a picture of about this many pixels: they vary slowly."""
-WIDE_PX, NARROW_PX = 10, 2
-"""Half-widths of the two blurs on the small picture: far enough to reach certain pixels, near enough to be local."""
-REACH_PX = WIDE_PX + NARROW_PX
-"""How far on the small picture the blurs together reach."""
-FAINT = 1e-2
-"""Weight, of 0..1, below which a window has seen too little to go by."""
-RIM = 1 / 360
-"""How far inside the matte a colour may still be tinted by the old room, as a share of the picture's shorter side."""
-INDISTINCT = 400.0
-"""Squared distance of person's and room's colours below which they are hardly told apart, and left alone."""
 
 
 def over(foreground: Image, alpha: Alpha, background: Image) -> Image:
@@ -76,7 +61,7 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
         RGB uint8 ``(h, w, 3)``, equal to ``image`` where the alpha is 0 and further than ``rim_px`` inside the person.
     """
     levels = _levels(alpha)
-    edge = _edge(image, levels)
+    edge = edge_of(image, levels)
     estimated = image.copy()
     if edge is not None:
         _lay(_rows(image), levels, *edge, _rows(estimated), False)
@@ -97,7 +82,7 @@ def replace_background(image: Image, matte: Alpha | Levels, background: Image) -
         RGB uint8 ``(h, w, 3)``: exactly the background at alpha 0.
     """
     levels = _levels(matte)
-    edge = _edge(image, levels)
+    edge = edge_of(image, levels)
     result = background.copy()
     if edge is not None:
         _lay(_rows(image), levels, *edge, _rows(result), True)
@@ -116,7 +101,7 @@ def replace_background_in_planes(own: Planes, matte: Alpha | Levels, background:
         plate: ``background`` with the matrix and range of ``own``, see ``to_planes``.
     """
     levels = _levels(matte)
-    edge = _edge(own, levels)
+    edge = edge_of(own, levels)
     result = Planes(plate.y.copy(), plate.u.copy(), plate.v.copy(), own.matrix, own.full_range)
     if edge is not None:
         affine = rgb_to_yuv(own.matrix, full_range=own.full_range)
@@ -148,42 +133,9 @@ class Compositor:
         return (lambda: replace_background(frame.image, levels, background)), planes
 
 
-class _Edge(NamedTuple):
-    """What tells person and room apart where they may be mixed, within a box that holds the person and some room."""
-
-    inside: Levels
-    """0..255, ``(h, w)`` of the box, 255 = deep inside the person."""
-    person: _Colours
-    """The person's colours carried into the edge, RGB ``(h', w', 3)``, of all of the box."""
-    room: _Colours
-    """The room's, likewise."""
-    top: int
-    """Where in the picture the box begins: an even number."""
-    left: int
-
-
-def _edge(pixels: Pixels, levels: Levels) -> _Edge | None:
-    """None if there is nobody."""
-    height, width = levels.shape
-    scale = min(1.0, (SMALL_AREA_PX / (width * height)) ** 0.5)
-    reach_px = math.ceil(REACH_PX / scale)
-    left, top, box_w, box_h = cv2.boundingRect(levels)
-    if box_w == 0:
-        return None
-    rows, columns = _even_span(top, top + box_h, reach_px, height), _even_span(left, left + box_w, reach_px, width)
-    levels = levels[rows, columns]
-    side = 2 * rim_px(Size(width, height)) + 1
-    inside = cv2.erode(levels, np.ones((side, side), np.uint8))
-    size = Size(max(1, round(levels.shape[1] * scale)), max(1, round(levels.shape[0] * scale)))
-    small = cv2.cvtColor(_sampled_colours(pixels, rows, columns, size), cv2.COLOR_RGB2RGBA)
-    person = _carry(small, _sampled(inside, size))
-    room = _carry(small, 255 - cv2.dilate(_sampled(levels, size), np.ones((3, 3), np.uint8)))
-    return _Edge(inside, person, room, rows.start, columns.start)
-
-
 @part_of_loops
 def _cleaned(
-    red: np.float32, green: np.float32, blue: np.float32, near: _Colours, far: _Colours
+    red: np.float32, green: np.float32, blue: np.float32, near: Colours, far: Colours
 ) -> tuple[np.float32, np.float32, np.float32]:
     """A colour moved away from the room's, ``far``, by its share of it, and never beyond the person's, ``near``."""
     axis_r, axis_g, axis_b = far[0] - near[0], far[1] - near[1], far[2] - near[2]
@@ -212,8 +164,8 @@ def _lay(
     image: Image,
     levels: Levels,
     inside: Levels,
-    person: _Colours,
-    room: _Colours,
+    person: Colours,
+    room: Colours,
     top: int,
     left: int,
     result: Image,
@@ -224,7 +176,7 @@ def _lay(
     Args:
         image: RGB ``(h, 3 w)``.
         levels: the alpha in 0..255, ``(h, w)``.
-        inside: see ``_Edge``, as are the next four.
+        inside: see ``Edge``, as are the next four.
         person: RGB.
         room: RGB.
         top: in pixels.
@@ -275,8 +227,8 @@ def _lay_blocks(
     to_rgb: NDArray[np.float32],
     levels: Levels,
     inside: Levels,
-    person: _Colours,
-    room: _Colours,
+    person: Colours,
+    room: Colours,
     top: int,
     left: int,
     background: Image,
@@ -367,58 +319,3 @@ def _lay_blocks(
 def _rows(image: Image) -> Levels:
     """RGB ``(h, w, 3)`` as ``(h, 3 w)``, which is quicker to copy from; a copy only of what is part of a larger one."""
     return np.ascontiguousarray(image).reshape(image.shape[0], -1)
-
-
-def _sampled(image: Levels, size: Size) -> Levels:
-    """The picture or levels at a smaller size, each pixel the mean of four samples: what follows averages many more."""
-    twice = (2 * size.width, 2 * size.height)
-    if image.shape[1] > twice[0] and image.shape[0] > twice[1]:
-        image = cv2.resize(image, twice, interpolation=cv2.INTER_NEAREST)
-    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-
-
-def _sampled_colours(pixels: Pixels, rows: slice, columns: slice, size: Size) -> _Colours:
-    """A part of a picture at a smaller size, RGB float32; its bounds are even if it comes as planes."""
-    if not isinstance(pixels, Planes):
-        return _sampled(pixels[rows, columns], size).astype(np.float32)
-    halves = tuple(slice(span.start // 2, span.stop // 2) for span in (rows, columns))
-    parts = [_sampled(plane, size) for plane in (pixels.y[rows, columns], pixels.u[halves], pixels.v[halves])]
-    yuv = cv2.merge(parts).astype(np.float32)
-    return cast(_Colours, cv2.transform(yuv, yuv_to_rgb(pixels.matrix, full_range=pixels.full_range)))
-
-
-def _even_span(start: int, stop: int, margin: int, end: int) -> slice:
-    """From start to stop with a margin, within 0 to ``end``, on even bounds; an odd ``end`` may be one."""
-    return slice(max(0, start - margin) // 2 * 2, min(end, (stop + margin + 1) // 2 * 2))
-
-
-def rim_px(size: Size) -> int:
-    """How far inside the matte, in pixels of a picture of that size, colours are looked at for traces of the room."""
-    return max(1, round(RIM * min(size)))
-
-
-def _carry(colours: _Colours, levels: Levels) -> _Colours:
-    """Spread the colours that have weight ``(h, w)`` to where there is none, near ones first.
-
-    Args:
-        colours: RGB and a fourth channel that is 1 everywhere, float32 ``(h, w, 4)``; it gathers the weights.
-        levels: the weights, uint8.
-
-    Returns:
-        RGB float32 ``(h, w, 3)``.
-    """
-    weight = levels.astype(np.float32)
-    weight *= np.float32(1 / 255)
-    for _ in range(3):
-        weight *= weight  # to the 8th power: a colour that is half certain is half the other side's
-    weighted = cv2.multiply(colours, cv2.merge((weight, weight, weight, weight)))
-    carried = colours
-    for radius_px in (WIDE_PX, NARROW_PX):
-        window = (2 * radius_px + 1, 2 * radius_px + 1)
-        seen = cv2.blur(weighted, window)
-        share = cv2.extractChannel(seen, 3)
-        share += np.float32(FAINT)
-        # The wide estimate stands in, with little weight, where the narrow window saw nothing.
-        cv2.scaleAdd(carried, FAINT, seen, dst=seen)
-        carried = cv2.divide(seen, cv2.merge((share, share, share, share)), dst=seen)
-    return cv2.cvtColor(carried, cv2.COLOR_RGBA2RGB)

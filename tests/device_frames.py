@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from networks import red_means_person
 
-from streamer import compositing
+from streamer import edge_colours
 from streamer.color_matrix import BT601, BT709, BT2020, FCC, LUMA_SHARES, SMPTE240M
 from streamer.device_path import open_device_path
 from streamer.device_path.path import DevicePath
@@ -78,4 +78,4 @@ def farthest(have: Image | Alpha, want: Image | Alpha) -> float:
 
 def compute_whole_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the CPU sample colours all over the picture, as the device does, and not only around the person."""
-    monkeypatch.setattr(compositing, "_even_span", lambda start, stop, margin, end: slice(0, end))
+    monkeypatch.setattr(edge_colours, "_even_span", lambda start, stop, margin, end: slice(0, end))

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamer import backgrounds, compiled, networks, sources
+from models import compiled
+from streamer import backgrounds, networks, sources
 from streamer.backgrounds.hub import INSTALL
 from streamer.backgrounds.plate_process import PlateProcess
 from streamer.backgrounds.plates import PlateMaker, Recipe

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
-from streamer.segmentation.clean_plate import LEAST_MATCHING, OTHER, SAME, WINDOW_PX
+from streamer.segmentation.clean_plate import LEAST_MATCHING, WINDOW_PX
+from streamer.segmentation.mending import OTHER, SAME
 
 Where = NDArray[np.bool_]
 

@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.compiled import BOOLEAN, compiled, given, made
+from models.compiled import compiled, given, made
 from streamer.errors import ConfigError
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
-from streamer.segmentation.strangeness import STRANGE, Colours, largest, strangeness
+from streamer.segmentation.mending import OTHER, mend
+from streamer.segmentation.strangeness import Colours, largest, strangeness
 
 Counts: TypeAlias = NDArray[np.uint8]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -51,17 +52,12 @@ MEMORY = 12
 """How many of the last of them what is known is about the mean of: the room's light changes slowly."""
 WEIGHTS = 1 / (np.minimum(np.arange(256, dtype=np.float32), MEMORY - 1) + 1)
 """Weight of a new frame by how many have shown that pixel of the room."""
-SURE_PERSON = (0.92, 0.97)
-"""Alpha from which, and from which entirely, a room that was only learnt does not count: a white shirt before a white
-wall would be eaten."""
 SAMPLE_PX = 8
 """The light is judged on every eighth pixel of every eighth row."""
 LEAST_SAMPLES = 50
 """With fewer the light is taken to be the same."""
 FLAT = 20.0
 """Square levels: so much is added to variances, so that a bare wall's colours give a brightness but no contrast."""
-SAME, OTHER = 7, 14
-"""Difference in levels of 0..255, the largest in the window, up to which it is the room's own, and from which not."""
 WINDOW_PX = 7
 """Side of that window on the small picture: a shirt of the wall's colour has folds somewhere in it."""
 LEAST_MATCHING = 0.6
@@ -74,10 +70,6 @@ after a cut nothing shows that the room is another one."""
 SLOPES = (0.3, 3.0)
 """How much less and how much more contrast than the known room the same room may have. To a bare wall any room fits,
 with no contrast."""
-HAZE = (0.04, 0.08)
-"""Alpha up to which nothing is left of earlier frames where the room may show, and from which all of it."""
-EVIDENCE = 3.0
-"""What a strange pixel adds to the logit of its alpha: a third becomes nine tenths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +151,7 @@ class CleanPlate:
         # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
         around = cv2.erode(around, window)
         mended, room = np.empty_like(alpha), np.empty_like(alpha)
-        _mend(alpha, strange, difference, around, known, self._learns, mended, room)
+        mend(np.ascontiguousarray(alpha), strange, difference, around, known, self._learns, mended, room)
         return Cleaned(mended, room, strange)
 
     def _start(self, size: Size) -> None:
@@ -269,54 +261,6 @@ def _fit_light(then: Image, now: Image, light: Colours) -> None:
             else:
                 far[index] = 1e9
         limit = max(OTHER, 2 * total / count)
-
-
-@compiled(
-    *(given("float32", 2) for _ in range(2)),
-    *(given("uint8", 2) for _ in range(2)),
-    *(given("boolean", 2), BOOLEAN),
-    *(made("float32", 2) for _ in range(2)),
-)
-def _mend(
-    alpha: Alpha,
-    strange: Alpha,
-    difference: Image,
-    around: Image,
-    known: Mask,
-    is_learnt: bool,
-    mended: Alpha,
-    room: Alpha,
-) -> None:
-    """Fill in the alpha without the room's own and with what is strange, and where it is surely the room: ``(h, w)``.
-
-    Args:
-        alpha: the network's.
-        strange: as in ``Cleaned``.
-        difference: from the known room, in levels.
-        around: the same, the least of the largest in the windows that hold the pixel; 255 = not known.
-        known: whether the room is known there.
-        is_learnt: whether the room was only learnt.
-        mended: the result, as in ``Cleaned``.
-        room: likewise.
-    """
-    zero, one = np.float32(0), np.float32(1)
-    doubt = np.float32(1 / (SURE_PERSON[1] - SURE_PERSON[0]))
-    haze = np.float32(1 / (HAZE[1] - HAZE[0]))
-    for y in range(alpha.shape[0]):
-        for x in range(alpha.shape[1]):
-            value, own = alpha[y, x], zero
-            if difference[y, x] < OTHER:
-                own = min(max((OTHER - np.float32(around[y, x])) / (OTHER - SAME), zero), one)
-                if is_learnt:
-                    own *= min(max((np.float32(SURE_PERSON[1]) - value) * doubt, zero), one)
-            if strange[y, x] > 0:  # logit and sigmoid in one: the odds are multiplied
-                odds = value * np.exp(strange[y, x] * np.float32(EVIDENCE))
-                value = odds / (odds + (one - value))
-            value -= value * own
-            mended[y, x] = value
-            room[y, x] = zero
-            if known[y, x] and difference[y, x] < STRANGE[1]:  # in a shadow of somebody, too
-                room[y, x] = min(max((np.float32(HAZE[1]) - value) * haze, zero), one)
 
 
 def is_clear(alpha: Alpha) -> Mask:

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.compiled import INTEGER, compiled, given, made
 from models.contrast import stretch_contrast
-from streamer.compiled import INTEGER, compiled, given, made
 from streamer.frames import Alpha, Levels, Pixels, Planes, Size
 from streamer.scaling import shrink
 from streamer.yuv import size_of

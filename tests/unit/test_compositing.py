@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.compositing import estimate_foreground, over, replace_background, rim_px, with_alpha
+from streamer.compositing import estimate_foreground, over, replace_background, with_alpha
+from streamer.edge_colours import rim_px
 from streamer.frames import Alpha, Image, Size
 
 RED, GREEN, GREY = (200, 40, 30), (20, 180, 60), (120, 120, 120)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.losses import absolute, cross_entropy, dice, gradient, matte_loss
+from models.losses import absolute, cross_entropy, dice, gradient, matte_loss, near_edges
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -47,3 +47,26 @@ def test_what_is_not_known_does_not_count(loss: Loss) -> None:
 def test_absolute_difference_of_a_veil_is_its_share() -> None:
     veil = torch.full((1, 1, 32, 32), 0.25)
     assert float(absolute(logits_of(veil), torch.zeros_like(veil), EVERYWHERE)) == pytest.approx(0.25)
+
+
+def test_what_is_unlike_all_around_it_counts_most() -> None:
+    alpha = torch.zeros(1, 1, 64, 64)
+    alpha[..., 30:] = 1
+    alpha[..., 48:50] = 0  # a narrow gap
+    weights = near_edges(alpha)[0, 0, 32]
+    assert weights[10] == 1, "far from any edge"
+    assert weights[29] == pytest.approx(1 + 4 * 7 / 15)
+    assert weights[30] == pytest.approx(1 + 4 * 7 / 15)
+    assert weights[49] == pytest.approx(1 + 4 * 13 / 15)
+    assert weights.max() <= 5
+    assert near_edges(torch.ones(1, 1, 32, 32)).max() == 1, "the picture's own border is no edge"
+
+
+def test_a_fault_beside_the_person_costs_more_than_one_far_from_anybody() -> None:
+    alpha = torch.zeros(1, 1, 64, 64)
+    alpha[..., 40:] = 1
+    beside, away = alpha.clone(), alpha.clone()
+    beside[..., 38:40] = 1
+    away[..., 8:10] = 1
+    everywhere = torch.ones_like(alpha)
+    assert matte_loss(logits_of(beside), alpha, everywhere) > matte_loss(logits_of(away), alpha, everywhere)

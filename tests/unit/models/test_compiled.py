@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from types import ModuleType
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streamer import compiled
-from streamer.compiled import BOOLEAN, INTEGER, Loop, given, made
+from models import compiled
+from models.compiled import BOOLEAN, INTEGER, Loop, given, made, part_of_loops
 
 Bytes = NDArray[np.uint8]
 DOUBLED = """
@@ -83,9 +84,34 @@ def test_without_a_place_to_keep_the_code_it_is_compiled_all_the_same(caplog: py
 
 
 def test_all_loops_are_loaded_ahead() -> None:
-    from streamer import compositing
-    from streamer.segmentation import clean_plate, refine
+    from models import steady
+    from streamer import compositing, edge_colours
+    from streamer.segmentation import clean_plate, mending, refine
 
     compiled.load()
-    loops = (compositing._lay, compositing._lay_blocks, refine._fit_lines, refine._draw, clean_plate._mend)
+    loops = [
+        each for room in (steady, compositing, edge_colours, clean_plate, mending, refine) for each in loops_of(room)
+    ]
+    assert len(loops) == 9
     assert all(each._machine_code is not None for each in loops)
+
+
+def loops_of(room: ModuleType) -> list[Loop[...]]:
+    return [each for each in vars(room).values() if isinstance(each, Loop) and each.__module__ == room.__name__]
+
+
+def test_a_loop_may_call_a_part_of_loops() -> None:
+    result = np.zeros(3, np.uint8)
+    _tripled(np.array([1, 2, 3], np.uint8), result)
+    assert result.tolist() == [3, 6, 9]
+
+
+@part_of_loops
+def _three_times(value: int) -> int:
+    return 3 * value
+
+
+@compiled.compiled(given("uint8", 1), made("uint8", 1))
+def _tripled(values: Bytes, result: Bytes) -> None:
+    for index in range(values.size):
+        result[index] = _three_times(values[index])
