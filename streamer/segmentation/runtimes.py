@@ -132,7 +132,7 @@ class OpenVinoRuntime(Runtime):
         request = self._requests.get(batch.shape)
         if request is None:
             request = self._compile(batch.shape)
-        request.infer({0: batch})
+        request.infer({0: batch}, share_inputs=True)  # it is this very array until the call returns
         result: Alpha = request.get_output_tensor(0).data[0, 0].copy()
         return result
 
