@@ -118,8 +118,9 @@ class OpenVinoRuntime(Runtime):
     """
 
     def __init__(self, onnx: Path) -> None:
-        # Importing OpenVINO reports that to its makers over the network, unless this package is missing.
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+        # Its converter of models, which nobody needs here, takes a tenth of a second to load, and reports over the network
+        # to its makers that it was. OpenVINO does without it.
+        sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
         import openvino
 
         self.name = "CPU (openvino)"
