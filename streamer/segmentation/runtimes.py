@@ -118,8 +118,8 @@ class OpenVinoRuntime(Runtime):
     """
 
     def __init__(self, onnx: Path) -> None:
-        # Its converter of models, which nobody needs here, takes a tenth of a second to load, and reports over the network
-        # to its makers that it was. OpenVINO does without it.
+        # Its converter of models, which nobody needs here, takes a tenth of a second to load, and reports that over the
+        # network to its makers. OpenVINO does without it.
         sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
         import openvino
 
