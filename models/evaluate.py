@@ -163,7 +163,7 @@ def main() -> int:
     parser.add_argument("--model", help="compact or classic; not given: the configuration's, else compact")
     parser.add_argument("--weights", type=Path)
     parser.add_argument(
-        "--input-share", type=float, default=1.0, help="of the network's usual input; 2.4 is the program's fine detail"
+        "--input-share", type=float, default=1.0, help="of the network's usual input; 1.63 is the program's fine detail"
     )
     parser.add_argument("--validation", action="store_true", help="only files whose number ends in 9")
     parser.add_argument("--against", choices=["mediapipe"])

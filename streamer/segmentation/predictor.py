@@ -95,7 +95,7 @@ class NetworkSegmenter:
 
     @property
     def description(self) -> str:
-        """What really runs, e.g. ``compact 320x192 on CPU (openvino)``; the size is known after the first picture."""
+        """What really runs, e.g. ``compact 384x224 on CPU (openvino)``; the size is known after the first picture."""
         size = f" {self.input_size}" if self._picture else ""
         return f"{self._model}{size} on {self._where}"
 
