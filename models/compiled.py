@@ -75,7 +75,10 @@ _parts: list[Callable[..., Any]] = []
 
 
 def part_of_loops(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Let loops of the same file call this function."""
+    """Let loops of the same file call this function.
+
+    What is kept on disk is made anew when that file changes, and only then: constants of other files are arguments.
+    """
     _parts.append(function)
     return function
 

@@ -12,7 +12,7 @@ def matte_loss(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
     Cross entropy finds the person, and is content with a grey veil where it is unsure; the absolute difference is not.
     Dice keeps small people from being given up, the gradient term asks for an edge as steep as the true one.
     """
-    weight = known * near_edges(alpha)
+    weight = known * near_edges(alpha, known)
     return (
         cross_entropy(logits, alpha, weight)
         + absolute(logits, alpha, weight)
@@ -21,15 +21,15 @@ def matte_loss(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
     )
 
 
-def near_edges(alpha: Tensor) -> Tensor:
+def near_edges(alpha: Tensor, known: Tensor) -> Tensor:
     """Weights from 1, far from any edge, to 5, for what is unlike all around it: at an edge 3, more in a narrow gap.
 
     After the weight map of "U-Net" (arXiv 1505.04597): a strip of room beside a head, or between an arm and a body, is
     few pixels, but what everybody sees.
     """
     side_px = 15
-    around = F.avg_pool2d(alpha, side_px, stride=1, padding=side_px // 2, count_include_pad=False)
-    return 1 + 4 * (alpha - around).abs()
+    seen, share = (F.avg_pool2d(each, side_px, stride=1, padding=side_px // 2) for each in (alpha * known, known))
+    return 1 + 4 * (alpha - seen / share.clamp(min=1e-6)).abs()
 
 
 def cross_entropy(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:

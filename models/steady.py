@@ -69,7 +69,12 @@ class Steadier:
 
         Returns:
             float32 ``(h, w)`` in [0, 1]; equal to ``alpha`` where something moved or it is another answer altogether.
+
+        Raises:
+            ValueError: they are not of one size.
         """
+        if any(values.shape != picture.shape[:2] for values in (alpha, certain) if values is not None):
+            raise ValueError(f"a picture of {picture.shape[:2]} and an alpha of {alpha.shape}")
         if self._strength == 0 or self._mean.shape != picture.shape:
             self._mean, self._alpha = picture.astype(np.float32, order="C"), np.ascontiguousarray(alpha)
             self._above = np.zeros_like(self._alpha)

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import BOOLEAN, INTEGER, compiled, given, made, part_of_loops
-from streamer.edge_colours import INDISTINCT, Colours, edge_of
+from streamer.edge_colours import Colours, edge_of
 from streamer.frames import Alpha, Drawing, Frame, Image, Levels, Planes
 from streamer.yuv import PlatePlanes, rgb_to_yuv, yuv_to_rgb
+
+INDISTINCT = 400.0
+"""Squared distance of person's and room's colours below which they are hardly told apart, and left alone."""
 
 
 def over(foreground: Image, alpha: Alpha, background: Image) -> Image:
@@ -122,7 +125,7 @@ class Compositor:
 
         Args:
             frame: it has planes if it was decoded as such.
-            matte: of this very picture, ``(h, w)``.
+            matte: of this very picture, ``(h, w)``. Nobody may write to it any more, nor to the background.
             background: RGB uint8 ``(h, w, 3)``.
         """
         levels, own = _levels(matte), frame.planes
@@ -131,6 +134,12 @@ class Compositor:
             return replace_background(frame.image, levels, background), None
         planes = replace_background_in_planes(own, levels, background, plate)
         return (lambda: replace_background(frame.image, levels, background)), planes
+
+
+@part_of_loops
+def _level(value: np.float32) -> np.uint8:
+    """Rounded; pure blue and red of full range come to 255.5, and what is no colour at all farther."""
+    return np.uint8(min(max(np.rint(value), np.float32(0)), np.float32(255)))
 
 
 @part_of_loops
@@ -305,15 +314,12 @@ def _lay_blocks(
                     green += (own_g - green) * share
                     blue += (own_b - blue) * share
                 luma = to_yuv[0, 0] * red + to_yuv[0, 1] * green + to_yuv[0, 2] * blue + to_yuv[0, 3]
-                (y_upper if is_upper else y_lower)[x] = np.uint8(np.rint(luma))
+                (y_upper if is_upper else y_lower)[x] = _level(luma)
                 sum_r += red / 4
                 sum_g += green / 4
                 sum_b += blue / 4
-            # Pure blue and red of full range come to 255.5.
-            chroma_u = to_yuv[1, 0] * sum_r + to_yuv[1, 1] * sum_g + to_yuv[1, 2] * sum_b + to_yuv[1, 3]
-            u_row[block] = np.uint8(min(np.rint(chroma_u), np.float32(255)))
-            chroma_v = to_yuv[2, 0] * sum_r + to_yuv[2, 1] * sum_g + to_yuv[2, 2] * sum_b + to_yuv[2, 3]
-            v_row[block] = np.uint8(min(np.rint(chroma_v), np.float32(255)))
+            u_row[block] = _level(to_yuv[1, 0] * sum_r + to_yuv[1, 1] * sum_g + to_yuv[1, 2] * sum_b + to_yuv[1, 3])
+            v_row[block] = _level(to_yuv[2, 0] * sum_r + to_yuv[2, 1] * sum_g + to_yuv[2, 2] * sum_b + to_yuv[2, 3])
 
 
 def _rows(image: Image) -> Levels:

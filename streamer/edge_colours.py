@@ -7,7 +7,7 @@ with the alpha, on a smaller picture.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -29,8 +29,6 @@ FAINT = 1e-2
 """Weight, of 0..1, below which a window has seen too little to go by."""
 RIM = 1 / 360
 """How far inside the matte a colour may still be tinted by the old room, as a share of the picture's shorter side."""
-INDISTINCT = 400.0
-"""Squared distance of person's and room's colours below which they are hardly told apart, and left alone."""
 
 
 class Edge(NamedTuple):
@@ -80,8 +78,8 @@ def _sampled_colours(pixels: Pixels, rows: slice, columns: slice, size: Size) ->
         return _sampled(pixels[rows, columns], size).astype(np.float32)
     halves = tuple(slice(span.start // 2, span.stop // 2) for span in (rows, columns))
     parts = [_sampled(plane, size) for plane in (pixels.y[rows, columns], pixels.u[halves], pixels.v[halves])]
-    yuv = cv2.merge(parts).astype(np.float32)
-    return cast(Colours, cv2.transform(yuv, yuv_to_rgb(pixels.matrix, full_range=pixels.full_range)))
+    affine = yuv_to_rgb(pixels.matrix, full_range=pixels.full_range)
+    return cv2.transform(cv2.merge(parts), affine).astype(np.float32)
 
 
 def _even_span(start: int, stop: int, margin: int, end: int) -> slice:

@@ -105,7 +105,8 @@ class Frame:
         drawing = self.drawing
         if callable(drawing):
             drawing = drawing()
-            object.__setattr__(self, "drawing", drawing)  # the same picture still
+            if callable(self.drawing):  # the same picture still
+                object.__setattr__(self, "drawing", drawing)
         return drawing
 
     @property

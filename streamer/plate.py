@@ -45,7 +45,7 @@ def paint_one(config: StreamConfig) -> str:
         if frame is None:
             raise SourceError(f"{source.info.name} holds no frame to paint a background for")
     with closing(within(networks.open_matte(config), source.info.picture)) as segmenter:
-        keyframe = Keyframe(frame, segmenter.segment(frame.image))
+        keyframe = Keyframe(frame.with_image(frame.image), segmenter.segment(frame.image))
     with closing(painter.open_generator(config)) as generator:
         prompt = painter.prompts_by_time(config, source.info)(frame.pts_s)
         plate = generator.generate(keyframe, prompt, config.seed, should_stop=lambda: False)

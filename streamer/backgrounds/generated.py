@@ -101,13 +101,14 @@ class GeneratedBackground:
         if preview is not None and preview[0].scene == self._scene_at(now_s):
             self._drawing.shown = preview[1]  # to fade from what was seen last
         shown = self._drawing.shown
-        if shown is not None and shown.shape[:2] != frame.image.shape[:2]:
+        if shown is not None and shown.shape[:2] != (frame.size.height, frame.size.width):
             self._watch.reset()
             self._drawing.forget_shown()
         self._take_delivery(now_s)
         view = self._watch.look(frame.image, alpha, now_s)
         if not self._is_frozen():
-            view = self._order_what_is_due(Keyframe(frame, alpha), view)
+            # RGB alone: it may go to another process, and is kept while a decoder's planes had better not be.
+            view = self._order_what_is_due(Keyframe(frame.with_image(frame.image), alpha), view)
         return self._drawing.draw(frame.size, view, now_s)
 
     def safe_image(self, size: Size) -> Image:

@@ -51,6 +51,8 @@ class OurPath:
         self._stats = Stats()
         with closing(sources.open_source(str(clip))) as source:
             self._frames: Sequence[Frame] = list(source)
+            for frame in self._frames:
+                assert frame.image.size  # made here, and not in the first round
             info = source.info
         behind = backgrounds.open_background(background, size=info.size, is_live=False)
         self._segmenter: NetworkSegmenter = networks.open_matte(config, self._stats)

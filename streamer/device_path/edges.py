@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from streamer.compositing import INDISTINCT
 from streamer.device_path.pictures import blurred, grey, half_up, picked, scaled, shrink
-from streamer.edge_colours import FAINT, INDISTINCT, NARROW_PX, SMALL_AREA_PX, WIDE_PX, rim_px
+from streamer.edge_colours import FAINT, NARROW_PX, SMALL_AREA_PX, WIDE_PX, rim_px
 from streamer.frames import Size
 from streamer.segmentation.refine import CERTAIN_AFTER, EPSILON, GRID_SCALE, RADIUS_PX, SMOOTHING_PX
 

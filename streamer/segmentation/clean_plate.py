@@ -21,7 +21,7 @@ from streamer.errors import ConfigError
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
 from streamer.segmentation.mending import OTHER, mend
-from streamer.segmentation.strangeness import Colours, largest, strangeness
+from streamer.segmentation.strangeness import STRANGE, Colours, largest, strangeness
 
 Counts: TypeAlias = NDArray[np.uint8]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -151,7 +151,7 @@ class CleanPlate:
         # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
         around = cv2.erode(around, window)
         mended, room = np.empty_like(alpha), np.empty_like(alpha)
-        mend(np.ascontiguousarray(alpha), strange, difference, around, known, self._learns, mended, room)
+        mend(np.ascontiguousarray(alpha), strange, difference, around, known, self._learns, STRANGE[1], mended, room)
         return Cleaned(mended, room, strange)
 
     def _start(self, size: Size) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import BOOLEAN, compiled, given, made, part_of_loops
+from models.compiled import BOOLEAN, INTEGER, compiled, given, made, part_of_loops
 from streamer.frames import Alpha, Levels
-from streamer.segmentation.strangeness import STRANGE
 
 SAME, OTHER = 7, 14
 """Difference in levels of 0..255, the largest in the window, up to which it is the room's own, and from which not."""
@@ -22,7 +21,13 @@ EVIDENCE = 3.0
 
 @part_of_loops
 def _mended(
-    found: np.float32, value: np.float32, difference: int, around: int, is_known: bool, surest: np.float32
+    found: np.float32,
+    value: np.float32,
+    difference: int,
+    around: int,
+    is_known: bool,
+    surest: np.float32,
+    strangest: int,
 ) -> tuple[np.float32, np.float32]:
     """What becomes of a pixel's alpha, and whether the room is all that is left there; see ``mend``.
 
@@ -33,19 +38,20 @@ def _mended(
         around: likewise.
         is_known: likewise.
         surest: the network's alpha from which the room does not count at all.
+        strangest: see ``mend``.
     """
     zero, one = np.float32(0), np.float32(1)
     own = min(max((np.float32(OTHER) - np.float32(around)) * np.float32(1 / (OTHER - SAME)), zero), one)
     own *= min(max((surest - found) * np.float32(1 / (SURE_PERSON[1] - SURE_PERSON[0])), zero), one)
     value -= value * (own if difference < OTHER else zero)
     left = min(max((np.float32(HAZE[1]) - value) * np.float32(1 / (HAZE[1] - HAZE[0])), zero), one)
-    return value, (left if is_known and difference < STRANGE[1] else zero)  # in a shadow of somebody, too
+    return value, (left if is_known and difference < strangest else zero)  # in a shadow of somebody, too
 
 
 @compiled(
     *(given("float32", 2, packed=True) for _ in range(2)),
     *(given("uint8", 2, packed=True) for _ in range(2)),
-    *(given("boolean", 2, packed=True), BOOLEAN),
+    *(given("boolean", 2, packed=True), BOOLEAN, INTEGER),
     *(made("float32", 2, packed=True) for _ in range(2)),
 )
 def mend(
@@ -55,6 +61,7 @@ def mend(
     around: Levels,
     known: NDArray[np.bool_],
     is_learnt: bool,
+    strangest: int,
     mended: Alpha,
     room: Alpha,
 ) -> None:
@@ -67,6 +74,7 @@ def mend(
         around: the same, the least of the largest in the windows that hold the pixel; 255 = not known.
         known: whether the room is known there.
         is_learnt: whether the room was only learnt.
+        strangest: difference from which something else than the room is there, whatever the light.
         mended: the result, as in ``Cleaned``.
         room: likewise.
     """
@@ -77,9 +85,9 @@ def mend(
         values, others, nearby, is_known = alpha[y], difference[y], around[y], known[y]
         certain, result, shown = strange[y], mended[y], room[y]
         for x in range(width):
-            result[x], shown[x] = _mended(values[x], values[x], others[x], nearby[x], is_known[x], surest)
+            result[x], shown[x] = _mended(values[x], values[x], others[x], nearby[x], is_known[x], surest, strangest)
         for x in range(width):
             if certain[x] > 0:  # logit and sigmoid in one: the odds are multiplied
                 odds = values[x] * np.exp(certain[x] * np.float32(EVIDENCE))
                 value = odds / (odds + (np.float32(1) - values[x]))
-                result[x], shown[x] = _mended(values[x], value, others[x], nearby[x], is_known[x], surest)
+                result[x], shown[x] = _mended(values[x], value, others[x], nearby[x], is_known[x], surest, strangest)

@@ -165,6 +165,11 @@ class NetworkSegmenter:
             self._seen = None
             raise SegmentationError(f"the network's alpha is unusable: it runs from {low} to {high}, not from 0 to 1")
         small = small[: seen.shape[0], : seen.shape[1]]
+        if small.shape != seen.shape[:2]:
+            self._seen = None
+            raise SegmentationError(
+                f"the network's alpha is {small.shape}, too small for a picture of {seen.shape[:2]}"
+            )
         if self._clean_plate is None:
             return self._sorter.sort(self._steadier.steady(seen, stretch_contrast(small)))
         cleaned = self._clean_plate.clean(seen, small)

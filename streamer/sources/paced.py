@@ -51,7 +51,8 @@ class PacedSource:
                 self._wait(early_s)
             if self._closed.is_set():
                 return
-            yield dataclasses.replace(frame, captured_at_s=self._clock())
+            # Whoever watches wants RGB, and it is made here, where a failure costs no more than a read does.
+            yield dataclasses.replace(frame, drawing=frame.image, planes=None, captured_at_s=self._clock())
 
     def close(self) -> None:
         """Close the source; a wait ends at once. May be called twice, from any thread."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.compositing import estimate_foreground, over, replace_background, with_alpha
@@ -78,6 +78,7 @@ def test_compositing_leaves_its_inputs_alone() -> None:
     replace_background(foreground, alpha, background)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 60), st.sampled_from(["soft", "hard", "mixed"]))
 def test_replacing_the_background_is_the_estimated_person_over_it(
     seed: int, height: int, width: int, kind: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.color_matrix import BT601, BT709, BT2020, FCC, LUMA_SHARES, SMPTE240M
@@ -82,6 +82,7 @@ def test_planes_shrink_to_the_picture_that_they_are_of(matrix: int, full_range: 
     assert size_of(planes) == size_of(image) == Size(160, 90)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.integers(0, 2**32 - 1), st.sampled_from(MATRICES), st.booleans(), st.integers(2, 60), st.integers(2, 80))
 def test_composing_in_planes_is_composing_and_then_converting(
     seed: int, matrix: int, full_range: bool, half_height: int, half_width: int
@@ -96,6 +97,29 @@ def test_composing_in_planes_is_composing_and_then_converting(
     expected = exact(plain, matrix, full_range=full_range)
     assert farthest(planes, expected) <= 8
     assert np.abs(planes.y - np.clip(expected[0], 0, 255)).mean() <= 0.6
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from(MATRICES), st.booleans(), st.sampled_from([(0, 256), (0, 6), (250, 256)])
+)
+def test_planes_that_are_no_colours_are_composed_as_the_nearest_colours(
+    seed: int, matrix: int, full_range: bool, luma: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(seed)
+    height, width = 48, 64
+    own = Planes(
+        rng.integers(*luma, (height, width), dtype=np.uint8),
+        *(rng.integers(*chroma, (height // 2, width // 2), dtype=np.uint8) for chroma in ((0, 256), (110, 150))),
+        matrix,
+        full_range,
+    )
+    background, alpha = smooth(seed, height, width), blob(seed + 1, height, width)
+    plate = to_planes(background, matrix, full_range=full_range)
+    planes = replace_background_in_planes(own, alpha, background, plate)
+    expected = exact(replace_background(as_rgb(own), alpha, background), matrix, full_range=full_range)
+    mixed = (alpha > 0) & (alpha < 1)
+    assert np.abs(planes.y - np.clip(expected[0], 0, 255))[mixed].max(initial=0) <= 40, "what wraps around is farther"
 
 
 def as_rgb(planes: Planes) -> Image:

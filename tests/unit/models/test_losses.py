@@ -53,13 +53,16 @@ def test_what_is_unlike_all_around_it_counts_most() -> None:
     alpha = torch.zeros(1, 1, 64, 64)
     alpha[..., 30:] = 1
     alpha[..., 48:50] = 0  # a narrow gap
-    weights = near_edges(alpha)[0, 0, 32]
+    weights = near_edges(alpha, torch.ones_like(alpha))[0, 0, 32]
     assert weights[10] == 1, "far from any edge"
     assert weights[29] == pytest.approx(1 + 4 * 7 / 15)
     assert weights[30] == pytest.approx(1 + 4 * 7 / 15)
     assert weights[49] == pytest.approx(1 + 4 * 13 / 15)
     assert weights.max() <= 5
-    assert near_edges(torch.ones(1, 1, 32, 32)).max() == 1, "the picture's own border is no edge"
+    assert near_edges(torch.ones(1, 1, 32, 32), EVERYWHERE).max() == 1, "the picture's own border is no edge"
+    known = torch.ones_like(alpha)
+    known[..., 26:] = 0
+    assert near_edges(alpha, known)[..., :26].max() == pytest.approx(1), "nobody knows that there is an edge"
 
 
 def test_a_fault_beside_the_person_costs_more_than_one_far_from_anybody() -> None:

@@ -113,3 +113,15 @@ def test_a_person_recognised_late_appears_within_half_a_second() -> None:
     for _ in range(15):
         steadied = steadier.steady(picture, alpha)
     assert steadied.max() > 0.95
+
+
+def test_an_alpha_of_another_size_is_refused_and_nothing_is_written() -> None:
+    picture, alpha = scene(30)
+    steadier = Steadier(0.9)
+    steadier.steady(picture, alpha)
+    for wrong in (alpha[:-1], alpha[:, :40]):
+        with pytest.raises(ValueError, match="an alpha of"):
+            steadier.steady(picture, wrong)
+        with pytest.raises(ValueError, match="an alpha of"):
+            steadier.steady(picture, alpha, certain=wrong)
+    assert np.array_equal(steadier.steady(picture, alpha), alpha)

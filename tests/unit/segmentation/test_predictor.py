@@ -119,6 +119,15 @@ def test_one_nan_among_good_values_is_refused() -> None:
         NetworkSegmenter("compact", FITTING, Broken(alpha)).segment(np.zeros((90, 160, 3), np.uint8))
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (216, 320), (100, 384)])
+def test_an_alpha_that_is_too_small_is_refused(shape: tuple[int, int]) -> None:
+    segmenter = NetworkSegmenter("compact", FITTING, Broken(np.float32(0)), steadiness=0.9)
+    segmenter.runtime.alpha = lambda batch: np.ones(shape, np.float32)  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(SegmentationError, match="too small"):
+            segmenter.segment(np.zeros((90, 160, 3), np.uint8))
+
+
 def test_failure_of_the_runtime_is_one_line() -> None:
     segmenter = NetworkSegmenter("compact", FITTING, Broken(RuntimeError("out of memory\nstack...")))
     with pytest.raises(SegmentationError, match=r"^the matte failed on CPU \(broken\): out of memory$"):

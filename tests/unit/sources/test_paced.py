@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 from fakes import ScriptedSource, wait
 
+from streamer.frames import Frame
 from streamer.sources.paced import PacedSource
+from streamer.yuv import to_planes
 
 
 class Clock:
@@ -29,6 +32,19 @@ def test_each_frame_waits_for_its_time_and_counts_as_captured_then() -> None:
     assert clock.waits == pytest.approx([0.04] * 3)
     assert [frame.captured_at_s for frame in frames] == pytest.approx([100.0, 100.04, 100.08, 100.12])
     assert [frame.pts_s for frame in frames] == pytest.approx([0.0, 0.04, 0.08, 0.12])
+
+
+def test_a_frame_that_is_watched_comes_as_rgb_alone() -> None:
+    class Decoding(ScriptedSource):
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                planes = to_planes(frame.image, 1, full_range=False)
+                yield frame.with_image(lambda image=frame.image: image, planes)  # type: ignore[misc]
+
+    clock = Clock()
+    for frame in PacedSource(Decoding(2), clock=clock, wait=clock.wait):
+        assert frame.planes is None
+        assert not callable(frame.drawing)
 
 
 def test_late_frames_pass_at_once_and_the_pace_is_kept() -> None:
