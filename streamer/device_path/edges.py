@@ -14,7 +14,7 @@ from streamer.compositing import INDISTINCT
 from streamer.device_path.pictures import blurred, grey, half_up, picked, scaled, shrink
 from streamer.edge_colours import FAINT, NARROW_PX, SMALL_AREA_PX, WIDE_PX, rim_px
 from streamer.frames import Size
-from streamer.segmentation.refine import CERTAIN_AFTER, EPSILON, GRID_SCALE, RADIUS_PX, SMOOTHING_PX
+from streamer.segmentation.refine import CERTAIN_AFTER, EPSILON, RADIUS_PX, SMOOTHING_PX, grid_of
 
 
 def refined(picture: Tensor, certain: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def refined(picture: Tensor, certain: Tensor) -> Tensor:
         certain: the small alpha ``(1, 1, h', w')`` after the first contrast curve.
     """
     height, width = picture.shape[2:]
-    grid = Size(min(GRID_SCALE * certain.shape[3], width), min(GRID_SCALE * certain.shape[2], height))
+    grid = grid_of(Size(width, height), Size(certain.shape[3], certain.shape[2]))
     luma = grey(picture)
     guide, alpha = shrink(luma, grid) / 255, scaled(certain, grid)
     slope, offset = _lines(guide, alpha)

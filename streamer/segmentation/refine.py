@@ -7,6 +7,7 @@ where the picture's edge is. A contrast curve before and after makes what is cer
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import cv2
@@ -22,7 +23,8 @@ from streamer.yuv import size_of
 Kind = TypeVar("Kind", np.uint8, np.float32)
 
 GRID_SCALE = 2
-"""The grid of the fit is this many times finer than the network's alpha (never finer than the picture)."""
+"""The grid of the fit is at most this many times finer than the network's alpha: each of its cells is a whole number of
+the picture's pixels wide and high, as far as they go into it."""
 RADIUS_PX = 2
 """Half-width of the fit's window on the grid: about one pixel of the network's alpha."""
 SMOOTHING_PX = 1
@@ -51,7 +53,7 @@ def refine(pixels: Pixels, small: Alpha) -> Levels:
     certain = stretch_contrast(small, CERTAIN_BEFORE)
     window = np.ones((OPEN_PX, OPEN_PX), np.uint8)
     is_open = cv2.dilate(certain, window) > cv2.erode(certain, window)
-    grid = Size(min(GRID_SCALE * small.shape[1], width), min(GRID_SCALE * small.shape[0], height))
+    grid = grid_of(Size(width, height), Size(small.shape[1], small.shape[0]))
     left, top, open_w, open_h = cv2.boundingRect(is_open.view(np.uint8))
     rows, grid_rows = _spans(top, open_h, small.shape[0], grid.height, height)
     columns, grid_columns = _spans(left, open_w, small.shape[1], grid.width, width)
@@ -69,19 +71,26 @@ def refine(pixels: Pixels, small: Alpha) -> Levels:
     return full
 
 
+def grid_of(picture: Size, small: Size) -> Size:
+    """How many cells the grid of the fit has for a picture and an alpha of these sizes."""
+    cell_px = max(1, -(-picture.width // (GRID_SCALE * small.width)))
+    return Size(max(1, picture.width // cell_px), max(1, picture.height // cell_px))
+
+
 def _spans(start: int, length: int, small: int, grid: int, full: int) -> tuple[slice, slice]:
     """What a span of the small alpha is in the picture and on the grid, with room for the windows of the fit.
 
-    All of both where the grid's cells do not begin on whole pixels of the other two.
+    Both begin and end where cells of the grid do so on whole pixels of the picture, and of that halved as often as
+    ``shrink`` does: so the guide is the very same as that of the whole picture.
     """
     if length == 0:
         return slice(0, 0), slice(0, 0)
-    if grid % small or full % grid:
-        return slice(0, full), slice(0, grid)
-    cells = grid // small
-    margin = -(-(RADIUS_PX + SMOOTHING_PX) // cells) + 1
-    first, last = max(0, start - margin) * cells, min(small, start + length + margin) * cells
-    return slice(first * (full // grid), last * (full // grid)), slice(first, last)
+    halvings = max(0, (full // grid).bit_length() - 1)
+    unit = grid // math.gcd(grid, full) * 2**halvings
+    margin = RADIUS_PX + SMOOTHING_PX + -(-grid // small) + 1
+    first = max(0, start * grid // small - margin) // unit * unit
+    last = min(grid, -(-(-(-(start + length) * grid // small) + margin) // unit) * unit)
+    return slice(first * full // grid, last * full // grid), slice(first, last)
 
 
 def _luma(pixels: Pixels, rows: slice, columns: slice) -> tuple[Levels, int]:

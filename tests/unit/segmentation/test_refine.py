@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
-from streamer.frames import Alpha, Image
+from streamer.frames import Alpha, Image, Size
 from streamer.segmentation import refine as module
 from streamer.segmentation.refine import refine as refined_levels
 
@@ -87,14 +87,54 @@ def test_an_alpha_is_not_changed_by_the_frame_after_it() -> None:
     assert np.array_equal(first, kept)
 
 
-def test_only_the_surroundings_of_the_edge_are_computed_and_the_result_is_that_of_the_whole_picture(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("picture", "network", "grid"),
+    [
+        ((1280, 720), (384, 216), (640, 360)),
+        ((1920, 1080), (384, 216), (640, 360)),
+        ((1280, 720), (512, 288), (640, 360)),
+        ((1920, 1080), (512, 288), (960, 540)),
+        ((3840, 2160), (384, 216), (768, 432)),
+        ((640, 480), (341, 256), (640, 480)),
+        ((641, 359), (384, 215), (641, 359)),
+        ((60, 40), (384, 256), (60, 40)),
+    ],
+)
+def test_the_grid_lies_on_the_pixels_of_the_picture(
+    picture: tuple[int, int], network: tuple[int, int], grid: tuple[int, int]
 ) -> None:
-    image, truth = room_with_disc()
+    assert module.grid_of(Size(*picture), Size(*network)) == grid
+
+
+@pytest.mark.parametrize(
+    ("picture", "network"),
+    [
+        ((320, 192), (32, 18)),
+        ((640, 360), (192, 108)),  # as 1280x720 and 384x216
+        ((960, 540), (192, 108)),  # as 1920x1080 and 384x216: halved on the way
+        ((960, 540), (96, 54)),  # and twice
+        ((640, 359), (192, 108)),
+        ((500, 281), (192, 108)),
+        ((150, 84), (192, 108)),
+    ],
+)
+def test_only_the_surroundings_of_the_edge_are_computed_and_the_result_is_that_of_the_whole_picture(
+    monkeypatch: pytest.MonkeyPatch, picture: tuple[int, int], network: tuple[int, int]
+) -> None:
+    disc, _ = room_with_disc()
+    image = cv2.resize(disc, picture, interpolation=cv2.INTER_CUBIC)
     textured = np.clip(image + np.random.default_rng(0).integers(-12, 13, image.shape), 0, 255).astype(np.uint8)
-    part = refine(textured, small_and_blurred(truth))
+    small = cv2.resize((disc[..., 0] > 100).astype(np.float32), network, interpolation=cv2.INTER_AREA)
+    assert 0 < small.mean() < 0.5
+    fitted: list[int] = []
+    fit = module._fit_lines
+    monkeypatch.setattr(module, "_fit_lines", lambda guide, *rest: (fitted.append(guide.size), fit(guide, *rest)))
+    part = refined_levels(textured, small)
     monkeypatch.setattr(module, "_spans", lambda start, length, small, grid, full: (slice(0, full), slice(0, grid)))
-    assert np.abs(part - refine(textured, small_and_blurred(truth))).max() < 1.1 / 255
+    whole = refined_levels(textured, small)
+    assert np.abs(part.astype(int) - whole).max() <= 1
+    if picture not in ((640, 359), (500, 281)):  # whose grid meets the pixels at the corners alone
+        assert fitted[0] < 0.85 * fitted[1]
 
 
 def mean(values: NDArray[np.float64], radius_px: int) -> NDArray[np.float64]:
@@ -110,7 +150,7 @@ def test_the_refined_alpha_is_that_of_the_published_filter(size: tuple[int, int]
     image = cv2.resize(textured, size[::-1], interpolation=cv2.INTER_AREA)
     small = small_and_blurred(truth)
     luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    grid = (small.shape[1] * module.GRID_SCALE, small.shape[0] * module.GRID_SCALE)
+    grid = module.grid_of(Size(*size[::-1]), Size(*small.shape[::-1]))
     guide = cv2.resize(luma, grid, interpolation=cv2.INTER_LINEAR) / 255.0
     alpha = cv2.resize(stretch_contrast(small, module.CERTAIN_BEFORE), grid, interpolation=cv2.INTER_LINEAR).astype(
         float
