@@ -154,7 +154,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.evaluate", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("config", type=Path, nargs="?", help="training configuration whose validation sets are scored")
     parser.add_argument("--data", type=Path, help="folder that the configuration's names start from")
-    parser.add_argument("--steadiness", type=float, default=0.95, help="of the mattes of clips, as in the program")
+    parser.add_argument("--steadiness", type=float, default=0.96, help="of the mattes of clips, as in the program")
     parser.add_argument("--json", type=Path, help="file that receives the scores of a configuration's sets")
     parser.add_argument("--video", type=Path, help="report how much the matte flickers where this video stands still")
     parser.add_argument("--images", type=Path)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from models.unet_config import UNetConfig
 
 AREA_SLACK = 1.07
-"""The padded input may be this much larger than the network's usual area: admits 288x224 for 4:3."""
+"""The padded input may be this much larger than the network's usual area: admits 352x256 for 4:3."""
 
 
 class Framing(NamedTuple):

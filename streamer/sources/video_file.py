@@ -39,7 +39,8 @@ class VideoFileSource:
     Frames are uint8 RGB ``(h, w, 3)``, turned upright, converted with the matrix and range that the file is tagged
     with (untagged: BT.709 from 720 lines on, else BT.601; limited range). Video of more than 8 bits is read as 8.
     A frame of another size than the first one is scaled to it. The conversion is swscale's fast one: within 3 of 255
-    of the exact colour, about 1 too dark on the average (the exact one costs ten times as much).
+    of the exact colour, about 1 too dark on the average (the exact one costs ten times as much). Frames that were
+    decoded as 8-bit YUV 4:2:0 and need no turning carry those planes, and are converted when somebody asks for RGB.
 
     Times are the container's own ticks. Where one is missing, repeated or goes backwards, the frame gets the next
     tick, so that times always grow.
