@@ -17,8 +17,12 @@ from functools import update_wrapper
 from importlib import import_module
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Kind = TypeVar("Kind", np.uint8, np.float32)
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +99,11 @@ def compiled(*arguments: Argument) -> Callable[[Callable[Arguments, None]], Loop
         return loop
 
     return decorate
+
+
+def rows_of(colours: NDArray[Kind]) -> NDArray[Kind]:
+    """``(h, w, 3)`` as ``(h, 3 w)``, which loops are quicker with; a copy only of what is part of a larger array."""
+    return np.ascontiguousarray(colours).reshape(colours.shape[0], -1)
 
 
 def load() -> None:

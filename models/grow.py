@@ -71,10 +71,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     try:
-        if args.model not in CONFIGS:
-            raise CheckpointError(f"unknown model '{args.model}': choose one of {', '.join(sorted(CONFIGS))}")
-        grown = grow(load_network(args.model, args.old), CONFIGS[args.model])
-        save_network(grown, args.out, note=f"grown from {args.old.name}")
+        old = load_network(args.model, args.old)
+        save_network(grow(old, CONFIGS[args.model]), args.out, note=f"grown from {args.old.name}")
     except CheckpointError as error:
         print(error, file=sys.stderr)
         return 2

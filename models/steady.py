@@ -9,15 +9,12 @@ frames that missed it are averaged away. What stays below its mean for some fram
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import compiled, given, made
+from models.compiled import compiled, given, made, rows_of
 
-Kind = TypeVar("Kind", np.uint8, np.float32)
 Picture = NDArray[np.uint8]
 Matte = NDArray[np.float32]
 
@@ -79,21 +76,21 @@ class Steadier:
             self._mean, self._alpha = picture.astype(np.float32, order="C"), np.ascontiguousarray(alpha)
             self._above = np.zeros_like(self._alpha)
             return alpha
-        pixels = _rows(picture)
+        pixels = rows_of(picture)
         keep = self._stillness(pixels)
         if certain is not None:
             keep -= keep * certain
         keep *= np.float32(self._strength)
         steadied = np.empty(alpha.shape, np.float32)
         own = np.ascontiguousarray(alpha)
-        _average(pixels, own, self._alpha, keep, _rows(self._mean), self._above, steadied)
+        _average(pixels, own, self._alpha, keep, rows_of(self._mean), self._above, steadied)
         self._alpha = steadied
         return steadied
 
     def _stillness(self, pixels: Picture) -> Matte:
         """1 where the picture, ``(h, 3 w)``, stands still, 0 where it moves: ``(h, w)``."""
         change = np.empty(self._mean.shape[:2], np.float32)
-        _compare(pixels, _rows(self._mean), change)
+        _compare(pixels, rows_of(self._mean), change)
         change = cv2.blur(change, (WINDOW_PX, WINDOW_PX))
         noise = float(np.clip(np.median(change[::3, ::3]), LEAST_NOISE, MOST_NOISE))
         calm: Matte = cv2.dilate(change, np.ones((SPREAD_PX, SPREAD_PX), np.uint8))
@@ -101,11 +98,6 @@ class Steadier:
         calm *= np.float32(-1 / ((MOVING - STILL) * noise))
         np.clip(calm, 0, 1, out=calm)
         return calm if calm.mean() > LEAST_STILL else np.zeros_like(calm)
-
-
-def _rows(colours: NDArray[Kind]) -> NDArray[Kind]:
-    """``(h, w, 3)`` as ``(h, 3 w)``."""
-    return np.ascontiguousarray(colours).reshape(colours.shape[0], -1)
 
 
 @compiled(given("uint8", 2, packed=True), given("float32", 2, packed=True), made("float32", 2, packed=True))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import BOOLEAN, INTEGER, compiled, given, made, part_of_loops
+from models.compiled import BOOLEAN, INTEGER, compiled, given, made, part_of_loops, rows_of
 from streamer.edge_colours import Colours, edge_of
 from streamer.frames import Alpha, Drawing, Frame, Image, Levels, Planes
 from streamer.yuv import PlatePlanes, rgb_to_yuv, yuv_to_rgb
@@ -67,7 +67,7 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
     edge = edge_of(image, levels)
     estimated = image.copy()
     if edge is not None:
-        _lay(_rows(image), levels, *edge, _rows(estimated), False)
+        _lay(rows_of(image), levels, *edge, rows_of(estimated), False)
     return estimated
 
 
@@ -88,7 +88,7 @@ def replace_background(image: Image, matte: Alpha | Levels, background: Image) -
     edge = edge_of(image, levels)
     result = background.copy()
     if edge is not None:
-        _lay(_rows(image), levels, *edge, _rows(result), True)
+        _lay(rows_of(image), levels, *edge, rows_of(result), True)
     return result
 
 
@@ -109,7 +109,7 @@ def replace_background_in_planes(own: Planes, matte: Alpha | Levels, background:
     if edge is not None:
         affine = rgb_to_yuv(own.matrix, full_range=own.full_range)
         inverse = yuv_to_rgb(own.matrix, full_range=own.full_range)
-        behind = _rows(background)
+        behind = rows_of(background)
         _lay_blocks(own.y, own.u, own.v, inverse, levels, *edge, behind, affine, result.y, result.u, result.v)
     return result
 
@@ -140,6 +140,15 @@ class Compositor:
 def _level(value: np.float32) -> np.uint8:
     """Rounded; pure blue and red of full range come to 255.5, and what is no colour at all farther."""
     return np.uint8(min(max(np.rint(value), np.float32(0)), np.float32(255)))
+
+
+@part_of_loops
+def _spots(width: int, small: int) -> NDArray[np.int64]:
+    """Which of the colours of the small picture each column has."""
+    spots = np.empty(width, np.int64)
+    for x in range(width):
+        spots[x] = x * small // width
+    return spots
 
 
 @part_of_loops
@@ -195,9 +204,7 @@ def _lay(
             wherever they are not the image's.
     """
     height, width = inside.shape
-    spots = np.empty(width, np.int64)
-    for x in range(width):
-        spots[x] = x * person.shape[1] // width
+    spots = _spots(width, person.shape[1])
     for y in range(height):
         row, shares = inside[y], levels[top + y, left : left + width]
         own, laid = image[top + y, 3 * left : 3 * (left + width)], result[top + y, 3 * left : 3 * (left + width)]
@@ -266,9 +273,7 @@ def _lay_blocks(
         v: likewise.
     """
     height, width = inside.shape
-    spots = np.empty(width, np.int64)
-    for x in range(width):
-        spots[x] = x * person.shape[1] // width
+    spots = _spots(width, person.shape[1])
     for row in range(0, height - 1, 2):
         down = top + row
         upper, lower = inside[row], inside[row + 1]
@@ -320,8 +325,3 @@ def _lay_blocks(
                 sum_b += blue / 4
             u_row[block] = _level(to_yuv[1, 0] * sum_r + to_yuv[1, 1] * sum_g + to_yuv[1, 2] * sum_b + to_yuv[1, 3])
             v_row[block] = _level(to_yuv[2, 0] * sum_r + to_yuv[2, 1] * sum_g + to_yuv[2, 2] * sum_b + to_yuv[2, 3])
-
-
-def _rows(image: Image) -> Levels:
-    """RGB ``(h, w, 3)`` as ``(h, 3 w)``, which is quicker to copy from; a copy only of what is part of a larger one."""
-    return np.ascontiguousarray(image).reshape(image.shape[0], -1)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import compiled, given, made, part_of_loops
+from models.compiled import compiled, given, made, part_of_loops, rows_of
 from streamer.frames import Levels, Pixels, Planes, Size
 from streamer.yuv import yuv_to_rgb
 
@@ -103,7 +103,7 @@ def carried(colours: Colours, levels: Levels) -> Colours:
         RGB float32 ``(h, w, 3)``.
     """
     result = np.empty((levels.shape[0], 3 * levels.shape[1]), np.float32)
-    _carry(np.ascontiguousarray(colours).reshape(result.shape), np.ascontiguousarray(levels), result)
+    _carry(rows_of(colours), np.ascontiguousarray(levels), result)
     return result.reshape(colours.shape)
 
 

@@ -50,9 +50,8 @@ class OurPath:
         keep_to_one_thread()
         self._stats = Stats()
         with closing(sources.open_source(str(clip))) as source:
-            self._frames: Sequence[Frame] = list(source)
-            for frame in self._frames:
-                assert frame.image.size  # made here, and not in the first round
+            # Their RGB is made here, and not in the first round.
+            self._frames: Sequence[Frame] = [frame.with_image(frame.image, frame.planes) for frame in source]
             info = source.info
         behind = backgrounds.open_background(background, size=info.size, is_live=False)
         self._segmenter: NetworkSegmenter = networks.open_matte(config, self._stats)
