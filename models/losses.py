@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,6 +20,15 @@ def matte_loss(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:
         + 0.5 * dice(logits, alpha, known)
         + gradient(logits, alpha, known)
     )
+
+
+def taught_loss(logits: Tensor, matte: Tensor) -> Tensor:
+    """Cross entropy and absolute difference to another network's matte, which has something to say of every pixel.
+
+    After "Distilling the Knowledge in a Neural Network" (arXiv 1503.02531).
+    """
+    everywhere = torch.ones_like(matte)
+    return cross_entropy(logits, matte, everywhere) + absolute(logits, matte, everywhere)
 
 
 def near_edges(alpha: Tensor, known: Tensor) -> Tensor:

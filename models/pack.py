@@ -6,7 +6,7 @@
     python -m models.train configs/train/compact.yaml --data packed --out runs/gpu --minutes 9 --device cuda
 
 Only what the configuration uses is copied: of the folders it trains on one side of the split, of those it validates on
-the other, no rooms that it leaves out. Pictures are no larger than ``--side`` and JPEG, masks PNG.
+the other, no rooms that it leaves out. Pictures are no larger than ``--side`` and WebP, masks PNG.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ def pack(config: TrainConfig, config_path: Path, data: Path, out: Path, *, side_
         for part in ("image", "mask", "ignore"):
             if (data / folder / part).is_dir():
                 paths = [path for path in pictures_in(data / folder / part) if is_validation(path.stem) == validation]
-                suffix = ".jpg" if part == "image" else ".png"
+                suffix = ".webp" if part == "image" else ".png"
                 jobs += [(path, out / folder / part / f"{path.stem}{suffix}") for path in paths]
     for folder in config.backgrounds:
         pictures = [path for path in pictures_in(data / folder) if path.name not in skipped]
-        jobs += [(path, out / folder / f"{path.stem}.jpg") for path in pictures]
+        jobs += [(path, out / folder / f"{path.stem}.webp") for path in pictures]
     with ThreadPoolExecutor() as pool:
         return sum(pool.map(lambda job: _copy(*job, side_px=side_px, quality=quality), jobs))
 
 
 def _copy(source: Path, target: Path, *, side_px: int, quality: int) -> int:
     # As training reads them: a JPEG turned upright, 16 bits as 8, without transparency.
-    image = cv2.imread(str(source), cv2.IMREAD_COLOR if target.suffix == ".jpg" else cv2.IMREAD_GRAYSCALE)
+    image = cv2.imread(str(source), cv2.IMREAD_COLOR if target.suffix == ".webp" else cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise DatasetError(f"{source} cannot be read as a picture")
     scale = side_px / max(image.shape[:2])
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     target.parent.mkdir(parents=True, exist_ok=True)
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if target.suffix == ".jpg" else []
+    options = [cv2.IMWRITE_WEBP_QUALITY, quality] if target.suffix == ".webp" else []
     cv2.imwrite(str(target), image, options)
     return target.stat().st_size
 
@@ -61,8 +61,8 @@ def main() -> int:
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=320, help="longest side of a picture, in pixels")
-    parser.add_argument("--quality", type=int, default=80, help="JPEG quality")
+    parser.add_argument("--side", type=int, default=576, help="longest side of a picture, in pixels")
+    parser.add_argument("--quality", type=int, default=80, help="WebP quality")
     args = parser.parse_args()
     try:
         config = read_config(args.config)

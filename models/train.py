@@ -8,40 +8,42 @@
 
 ``DATA`` is the folder that the configuration's folder names start from. The run's folder receives ``last.pt``
 (everything needed to go on), ``best.safetensors`` and ``last.safetensors`` (averaged weights, ready for ``--weights``),
-``metrics.csv``, ``curves.png`` and a picture of samples for each evaluation.
+``metrics.csv``, ``curves.png`` and a picture of samples for each evaluation; so does a folder in it for each student.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from models import plots
 from models.augment import Composer, CutOutSet, PairSet
 from models.checkpoints import CheckpointError, load_network, save_network
 from models.datasets import DatasetError, Pair, cut_outs, load_backgrounds, load_pairs
-from models.losses import matte_loss, side_loss
+from models.learning import Lesson, Run
 from models.matting import matte_picture
 from models.metrics import score
-from models.training_config import TrainConfig, left_out_rooms, read_config
+from models.training_config import Student, TrainConfig, left_out_rooms, read_config
 from models.unet import UNet
-from models.unet_config import CONFIGS
 
 T = TypeVar("T")
+
+SHOW_EVERY = 20
+"""Steps between two looks at the loss."""
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
@@ -65,105 +67,6 @@ class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
                 torch.from_numpy(np.stack([sample.alpha for sample in samples])),
                 torch.from_numpy(np.stack([sample.known for sample in samples])),
             )
-
-
-class SideHeads(nn.Module):
-    """One logit from each coarse decoder level, in training only: the coarse shape is learnt sooner."""
-
-    def __init__(self, network: UNet) -> None:
-        super().__init__()
-        widths = network.config.channels[-2:0:-1]
-        self.heads = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in widths)
-
-    def forward(self, ladder: list[Tensor]) -> list[Tensor]:
-        return [head(features) for head, features in zip(self.heads, ladder, strict=False)]
-
-
-class Run:
-    """A training run: network, optimiser, averaged weights, and where it has got to."""
-
-    def __init__(self, config: TrainConfig, out: Path, device: torch.device, initial: UNet | None) -> None:
-        torch.manual_seed(config.seed)
-        self.config, self.out, self.device = config, out, device
-        network = initial or UNet(CONFIGS[config.model])
-        self.network = network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if config.frozen_norm:
-            for module in self.network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-        self.heads = SideHeads(self.network).to(device)
-        average = get_ema_multi_avg_fn(config.average_decay)
-        self.average = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
-        parameters = [*self.network.parameters(), *self.heads.parameters()]
-        self.optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
-        self.step, self.elapsed_s, self.best_iou = 0, 0.0, 0.0
-
-    def learning_rate(self, progress: float) -> float:
-        """Warm up, hold, then fall in a line to zero; ``progress`` is the share of the run that is done."""
-        warm = min(1.0, (self.step + 1) / max(1, self.config.warmup_steps))
-        cool = min(1.0, (1 - progress) / max(1e-9, self.config.cooldown_share))
-        return self.config.learning_rate * warm * max(0.0, cool)
-
-    def update(self, batch: tuple[Tensor, Tensor, Tensor], progress: float) -> float:
-        """One step; returns the loss."""
-        image, alpha, known = (plane.to(self.device, non_blocking=True) for plane in batch)
-        x = image.permute(0, 3, 1, 2).float().div(255)
-        target, trust = alpha[:, None].float() / 255, known[:, None].float() / 255
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=_fast_bfloat16(self.device)):
-            ladder, logits = self.network.features(x)
-            sides = self.heads(ladder) if self.config.side_share else []
-        person = logits if logits.shape[1] == 1 else logits[:, 1:2] - logits[:, 0:1]
-        loss = matte_loss(person.float(), target, trust)
-        for side in sides:
-            loss = loss + self.config.side_share * side_loss(side.float(), target, trust)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(progress)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
-        self.average.update_parameters(self.network)
-        self.step += 1
-        return float(loss.detach())
-
-    def averaged(self) -> UNet:
-        """The averaged weights as a network of their own, ready to evaluate."""
-        network = UNet(self.network.config)
-        network.load_state_dict(self.average.module.state_dict())
-        return network.eval().to(self.device)
-
-    def save(self) -> None:
-        """Write ``last.pt`` (to go on from) and ``last.safetensors`` (to use)."""
-        state = {
-            "network": self.network.state_dict(),
-            "heads": self.heads.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "elapsed_s": self.elapsed_s,
-            "best_iou": self.best_iou,
-        }
-        part = self.out / "last.pt.part"
-        torch.save(state, part)
-        part.replace(self.out / "last.pt")
-        save_network(self.averaged(), self.out / "last.safetensors", note=f"step {self.step}")
-
-    def resume(self, path: Path) -> None:
-        """Go on from a ``last.pt``. ``CheckpointError``: it is none, or of another model."""
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            for name in ("network", "heads", "average", "optimizer"):
-                getattr(self, name).load_state_dict(state[name])
-            self.step, self.elapsed_s, self.best_iou = state["step"], state["elapsed_s"], state["best_iou"]
-        except OSError as error:
-            raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-        except Exception as error:  # torch raises whatever the damage leads to
-            raise CheckpointError(f"{path} is no last.pt of a run of {self.config.model}; start without it") from error
-
-
-def _fast_bfloat16(device: torch.device) -> bool:
-    """Half-length floats pay off on a GPU, and on CPUs that multiply them natively."""
-    return device.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def make_composer(config: TrainConfig, config_path: Path, data: Path) -> Composer:
@@ -197,6 +100,35 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def _student_network(student: Student, config_path: Path) -> UNet | None:
+    return load_network(student.model, config_path.parent / student.initial) if student.initial else None
+
+
+def assemble(
+    config: TrainConfig,
+    out: Path,
+    device: torch.device,
+    initial: UNet | None,
+    students: Sequence[tuple[Student, UNet | None]] = (),
+) -> Class:
+    """The run and its students, each with the network to start from; their folders are made."""
+    out.mkdir(parents=True, exist_ok=True)
+    runs = []
+    for student, network in students:
+        folder = out / student.model
+        folder.mkdir(exist_ok=True)
+        own = config.model_copy(update={"model": student.model, "learning_rate": student.learning_rate})
+        runs.append((student, Run(own, folder, device, network)))
+    return Class(Run(config, out, device, initial), tuple(runs))
+
+
+def resume(learners: Class, path: Path) -> None:
+    """Go on from ``path`` and what lies in the students' folders beside it. ``CheckpointError``: it cannot be."""
+    learners.teacher.resume(path)
+    for student, run in learners.students:
+        run.resume(path.parent / student.model / path.name)
+
+
 def evaluate(run: Run, pairs: list[Pair]) -> dict[str, float]:
     """Mean metrics of the averaged weights over the validation pairs, and a picture of some."""
     network = run.averaged()
@@ -206,8 +138,35 @@ def evaluate(run: Run, pairs: list[Pair]) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def train(run: Run, composer: Composer, pairs: list[Pair], minutes: float | None) -> None:
+class Class(NamedTuple):
+    """Who learns together: the network of the configuration, and its students."""
+
+    teacher: Run
+    students: tuple[tuple[Student, Run], ...] = ()
+
+    @property
+    def runs(self) -> list[Run]:
+        """All of them."""
+        return [self.teacher, *(run for _, run in self.students)]
+
+    def learn(self, lesson: Lesson, progress: float) -> list[Tensor | None]:
+        """A step of each; the losses, still on the device, None of whom this batch was not for."""
+        batch = self.teacher.step
+        loss, teacher = self.teacher.update(lesson, progress)
+        losses: list[Tensor | None] = [loss]
+        for student, run in self.students:
+            if batch % student.every:
+                losses.append(None)
+                continue
+            scale = student.scales[batch // student.every % len(student.scales)]
+            taught = lesson._replace(teacher=teacher, taught=student.taught * min(1.0, 2 * progress))
+            losses.append(run.update(taught.shrunk(scale, run.network.config.multiple_px), progress)[0])
+        return losses
+
+
+def train(learners: Class, composer: Composer, pairs: list[Pair], minutes: float | None) -> None:
     """The loop: until the steps are done or, if ``minutes`` is given, until the time is up."""
+    run = learners.teacher
     config = run.config
     torch.set_float32_matmul_precision("high")
     loader = DataLoader(
@@ -215,7 +174,7 @@ def train(run: Run, composer: Composer, pairs: list[Pair], minutes: float | None
         prefetch_factor=4 if config.workers else None, pin_memory=run.device.type == "cuda",
     )  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    losses: list[float] = []
+    losses: list[list[Tensor]] = [[] for _ in learners.runs]
     started_s = time.monotonic() - run.elapsed_s
     saved_s = time.monotonic()
     with Progress(*columns) as bar:
@@ -225,24 +184,39 @@ def train(run: Run, composer: Composer, pairs: list[Pair], minutes: float | None
             progress = run.elapsed_s / (60 * minutes) if minutes else run.step / config.steps
             if progress >= 1:
                 break
-            losses.append(run.update(batch, progress))
-            bar.update(task, completed=run.step, description=f"loss {np.mean(losses[-100:]):.3f}")
+            for kept, loss in zip(losses, learners.learn(Lesson.of(batch, run.device), progress), strict=True):
+                kept += [] if loss is None else [loss]
+            if run.step % SHOW_EVERY == 0:  # a look at the loss waits for the device
+                bar.update(task, completed=run.step, description=f"loss {mean(losses[0][-100:]):.3f}")
             if run.step % config.evaluate_every == 0:
-                report(run, pairs, losses, started_s)
-                losses.clear()
+                report(learners, pairs, losses, started_s)
+                losses = [[] for _ in learners.runs]
             if time.monotonic() - saved_s > 120:
-                run.save()
+                for each in learners.runs:
+                    each.save()
                 saved_s = time.monotonic()
-    if losses:
-        report(run, pairs, losses, started_s)
-    run.save()
+    if losses[0]:
+        report(learners, pairs, losses, started_s)
+    for each in learners.runs:
+        each.save()
 
 
-def report(run: Run, pairs: list[Pair], losses: list[float], started_s: float) -> None:
-    """Evaluate, print, keep the curve and the best weights."""
-    row = {"step": run.step, "minutes": (time.monotonic() - started_s) / 60, "loss": float(np.mean(losses))}
-    row |= evaluate(run, pairs)
-    print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+def mean(losses: list[Tensor]) -> float:
+    """Of losses that lie on the device."""
+    return float(torch.stack(losses).mean()) if losses else math.nan
+
+
+def report(learners: Class, pairs: list[Pair], losses: list[list[Tensor]], started_s: float) -> None:
+    """Evaluate each, print, keep its curve and its best weights."""
+    for run, kept in zip(learners.runs, losses, strict=True):
+        row = {"step": run.step, "minutes": (time.monotonic() - started_s) / 60, "loss": mean(kept)}
+        row |= evaluate(run, pairs)
+        print(run.config.model, *(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+        keep(run, row)
+
+
+def keep(run: Run, row: dict[str, float]) -> None:
+    """Add to the table and the curve; the weights too if they are the best so far."""
     table = run.out / "metrics.csv"
     is_new = not table.exists()
     with table.open("a", newline="") as file:
@@ -277,14 +251,14 @@ def main() -> int:
         composer = make_composer(config, args.config, args.data)
         pairs = [pair for folder in config.validation for pair in load_pairs(args.data / folder, validation=True)]
         initial = load_network(config.model, args.initial) if args.initial else None
-        args.out.mkdir(parents=True, exist_ok=True)
-        run = Run(config, args.out, device, initial)
+        students = [(each, _student_network(each, args.config)) for each in config.students]
+        learners = assemble(config, args.out, device, initial, students)
         if args.resume:
-            run.resume(args.resume)
+            resume(learners, args.resume)
     except (DatasetError, CheckpointError) as error:
         print(error, file=sys.stderr)
         return 2
-    train(run, composer, pairs, args.minutes)
+    train(learners, composer, pairs, args.minutes)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,6 +33,21 @@ class Shape(Section):
     share: float = Field(gt=0, le=1)
 
 
+class Student(Section):
+    """A second network that learns from the same pictures, made smaller, and from what the first one sees in them."""
+
+    model: str
+    initial: str | None = None
+    """Weights to start from, a file beside the YAML one."""
+    scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(min_length=1)
+    """By how much the pictures' sides are made smaller: one of these for each batch."""
+    learning_rate: float = Field(2e-3, gt=0)
+    taught: float = Field(1.0, ge=0)
+    """Weight of the first network's mattes beside the true ones; it rises to this in the first half of the run."""
+    every: int = Field(1, ge=1)
+    """Learn from every so many batches only: a large network takes long."""
+
+
 class TrainConfig(Section):
     """A training run, as its YAML file says it."""
 
@@ -44,6 +60,7 @@ class TrainConfig(Section):
     occupied: str | None = None
     """A text file beside this one: background pictures left out because somebody is in them, a name a line."""
     validation: tuple[str, ...]
+    students: tuple[Student, ...] = ()
     shapes: tuple[Shape, ...]
     empty_share: float = Field(0.06, ge=0, le=1)
     batch: int = Field(16, ge=1)
@@ -72,8 +89,9 @@ def read_config(path: Path) -> TrainConfig:
     except ValidationError as error:
         first = error.errors()[0]
         raise DatasetError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
-    if config.model not in CONFIGS:
-        raise DatasetError(f"{path}: model: '{config.model}' is none of {', '.join(CONFIGS)}")
+    for model in (config.model, *(student.model for student in config.students)):
+        if model not in CONFIGS:
+            raise DatasetError(f"{path}: model: '{model}' is none of {', '.join(CONFIGS)}")
     for key in ("people", "backgrounds", "validation", "shapes"):
         if not getattr(config, key):
             raise DatasetError(f"{path}: {key}: at least one is needed")

@@ -2,8 +2,8 @@
 
 After Ronneberger et al., "U-Net" (arXiv 1505.04597). ``CLASSIC`` is the plain network of the well-known recipe (31 M
 parameters, two classes, no normalisation). ``ACCURATE`` works at half resolution, adds batch normalisation and a
-picture-wide context, and returns one logit a pixel. ``COMPACT`` does so with depthwise separable convolutions
-(MobileNets, arXiv 1704.04861) and residuals (arXiv 1512.03385), for real time on a CPU.
+picture-wide context, and returns one logit a pixel; its convolutions are residual (arXiv 1512.03385). ``COMPACT`` is
+the same of depthwise separable convolutions (MobileNets, arXiv 1704.04861), for real time on a CPU.
 """
 
 from __future__ import annotations
@@ -46,19 +46,36 @@ class SeparableConv(nn.Module):
         return F.relu(x + y if self.is_residual else y)
 
 
-def separable_block(inputs: int, outputs: int, depth: int, kernel: int = 3) -> nn.Sequential:
-    """``depth`` separable convolutions, the first of which changes the width."""
-    return nn.Sequential(*(SeparableConv(outputs if i else inputs, outputs, kernel) for i in range(depth)))
+class DenseConv(nn.Module):
+    """Two full convolutions, each normalised; what comes in is added where the width allows it."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, kernel, padding=kernel // 2, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.is_residual = inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)), inplace=True)))
+        return F.relu(x + y if self.is_residual else y)
+
+
+def residual_block(inputs: int, outputs: int, depth: int, *, dense: bool, kernel: int = 3) -> nn.Sequential:
+    """``depth`` dense or separable convolutions, the first of which changes the width."""
+    kind = DenseConv if dense else SeparableConv
+    return nn.Sequential(*(kind(outputs if i else inputs, outputs, kernel) for i in range(depth)))
 
 
 class Stem(nn.Module):
-    """The first level of a separable network: one full convolution that halves the picture, then separable ones."""
+    """The first level of a residual network: one plain convolution that halves the picture, then residual ones."""
 
-    def __init__(self, outputs: int, depth: int, kernel: int) -> None:
+    def __init__(self, outputs: int, block: nn.Module) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, outputs, 3, stride=2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(outputs)
-        self.block = separable_block(outputs, outputs, depth, kernel)
+        self.block = block
 
     def forward(self, x: Tensor) -> Tensor:
         features: Tensor = self.block(F.relu(self.norm(self.conv(x)), inplace=True))
@@ -90,14 +107,14 @@ class Decoder(nn.Module):
         return joined
 
 
-class SeparableDecoder(nn.Module):
-    """One level on the way up in a separable network: narrow, double the size, add the skip connection, convolve."""
+class ResidualDecoder(nn.Module):
+    """One level on the way up in a residual network: narrow, double the size, add the skip connection, convolve."""
 
-    def __init__(self, inputs: int, outputs: int, depth: int) -> None:
+    def __init__(self, inputs: int, outputs: int, block: nn.Module) -> None:
         super().__init__()
         self.narrow = nn.Conv2d(inputs, outputs, 1)
         self.skip = nn.Conv2d(outputs, outputs, 1)
-        self.block = separable_block(outputs, outputs, depth)
+        self.block = block
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         doubled = F.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
@@ -121,7 +138,8 @@ class UNet(nn.Module):
         for level, width in enumerate(reversed(widths), start=1):
             if config.depths:
                 depth = config.up_depths[level - 1] if config.up_depths else max(1, config.depths[-1 - level] - 1)
-                decoder: nn.Module = SeparableDecoder(inputs, width, depth)
+                block = residual_block(width, width, depth, dense=config.dense)
+                decoder: nn.Module = ResidualDecoder(inputs, width, block)
             else:
                 decoder = Decoder(inputs, width, norm=config.norm)
             self.add_module(f"dec{level}", decoder)
@@ -136,8 +154,9 @@ class UNet(nn.Module):
         if not config.depths:
             return ConvBlock(inputs, outputs, norm=config.norm, stride=config.stem if level == 1 else 1)
         if level == 1:
-            return Stem(outputs, config.depths[0], config.kernels[0])
-        return separable_block(inputs, outputs, config.depths[index], config.kernels[index])
+            inputs = outputs
+        block = residual_block(inputs, outputs, config.depths[index], dense=config.dense, kernel=config.kernels[index])
+        return Stem(outputs, block) if level == 1 else block
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``(n, classes, h, w)``."""

@@ -20,11 +20,13 @@ class UNetConfig:
     context: bool = False
     """Add the mean over the picture at the bottleneck: is there a person at all, and how large?"""
     depths: tuple[int, ...] = ()
-    """Empty: two plain 3x3 convolutions a level. Else how many depthwise separable convolutions each level has."""
+    """Empty: two plain 3x3 convolutions a level. Else how many residual ones each level has."""
+    dense: bool = False
+    """Of a residual network: pairs of full convolutions instead of depthwise separable ones."""
     kernels: tuple[int, ...] = ()
-    """Of a separable network: the side of each level's depthwise kernels on the way down; on the way up it is 3."""
+    """Of a residual network: the side of each level's kernels on the way down; on the way up it is 3."""
     up_depths: tuple[int, ...] = ()
-    """Of a separable network: how many convolutions each level has on the way up, deepest first. Empty: one less than
+    """Of a residual network: how many convolutions each level has on the way up, deepest first. Empty: one less than
     on the way down, but one at least."""
     final_kernel: int = 0
     """The side of the last convolution's kernel. 0: 1 at full resolution, 3 where the output is pixel-shuffled."""
@@ -43,6 +45,7 @@ COMPACT = UNetConfig(
     kernels=(3, 3, 3, 5, 5), up_depths=(3, 2, 2, 1), final_kernel=1, input_area_px=224 * 384,
 )  # fmt: skip
 ACCURATE = UNetConfig(
-    channels=(32, 64, 128, 256, 384), classes=1, norm=True, stem=2, context=True, input_area_px=288 * 512
-)
+    channels=(32, 64, 128, 192, 256), classes=1, norm=True, stem=2, context=True, depths=(1, 1, 2, 2, 3), dense=True,
+    kernels=(3, 3, 3, 3, 3), up_depths=(2, 2, 1, 1), input_area_px=288 * 512,
+)  # fmt: skip
 CONFIGS = {"classic": CLASSIC, "compact": COMPACT, "accurate": ACCURATE}

@@ -20,10 +20,11 @@ from models.checkpoints import CheckpointError, load_network, save_network
 from models.datasets import Pair, cut_out
 from models.export import export_onnx
 from models.framing import framing
+from models.learning import Lesson, Run
 from models.matting import matte_picture
 from models.metrics import iou, mad
 from models.scenery import curtain
-from models.train import Batches, Run
+from models.train import Batches
 from models.training_config import TrainConfig
 from models.unet import UNet
 from models.unet_config import CONFIGS
@@ -108,7 +109,7 @@ def fine_tune(
         on_progress(min(1.0, progress))
         if progress >= 1:
             break
-        run.update(batch, progress)
+        run.update(Lesson.of(batch, run.device), progress)
     return run.averaged().cpu()
 
 

@@ -39,7 +39,7 @@ def test_alpha_on_cuda_is_the_cpus(weights):
 def test_training_step_on_cuda_lowers_the_loss(tmp_path):
     import torch
 
-    from models.train import Run
+    from models.learning import Lesson, Run
     from models.training_config import Shape, TrainConfig
 
     config = TrainConfig(
@@ -53,5 +53,5 @@ def test_training_step_on_cuda_lowers_the_loss(tmp_path):
     image[:, 16:48, 16:48] += 120
     alpha[:, 16:48, 16:48] = 255
     batch = tuple(torch.from_numpy(plane) for plane in (image, alpha, np.full_like(alpha, 255)))
-    losses = [run.update(batch, 0.0) for _ in range(30)]
+    losses = [float(run.update(Lesson.of(batch, run.device), 0.0)[0]) for _ in range(30)]
     assert losses[-1] < 0.5 * losses[0]

@@ -163,7 +163,7 @@ def test_resumed_run_ends_where_one_that_never_stopped_does(tmp_path, one_torch_
     """On the same samples: weights, averaged weights, optimiser and learning rate all go on from the checkpoint."""
     import torch
 
-    from models.train import Run
+    from models.learning import Lesson, Run
     from models.training_config import TrainConfig
 
     config = TrainConfig.model_validate(CONFIG | {"warmup_steps": 4, "steps": 6, "cooldown_share": 0.5})
@@ -179,7 +179,7 @@ def test_resumed_run_ends_where_one_that_never_stopped_does(tmp_path, one_torch_
 
     def go_on(run, until):
         while run.step < until:
-            run.update(batches[run.step], run.step / 6)
+            run.update(Lesson.of(batches[run.step], run.device), run.step / 6)
 
     for name in ("whole", "parts"):
         (tmp_path / name).mkdir()

@@ -1,0 +1,148 @@
+"""A network that learns: its optimiser, its averaged weights, and where it has got to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from models.checkpoints import CheckpointError, save_network
+from models.losses import matte_loss, side_loss, taught_loss
+from models.training_config import TrainConfig
+from models.unet import UNet
+from models.unet_config import CONFIGS
+
+
+class Lesson(NamedTuple):
+    """A batch on the device, all in [0, 1]: picture ``(n, 3, h, w)``, alpha and known ``(n, 1, h, w)``."""
+
+    picture: Tensor
+    alpha: Tensor
+    known: Tensor
+    teacher: Tensor | None = None
+    """Another network's alpha, with the weight that ``taught`` gives it."""
+    taught: float = 0.0
+
+    @classmethod
+    def of(cls, batch: tuple[Tensor, Tensor, Tensor], device: torch.device) -> Lesson:
+        """From image uint8 ``(n, h, w, 3)``, alpha and known uint8 ``(n, h, w)``."""
+        image, alpha, known = (plane.to(device, non_blocking=True) for plane in batch)
+        return cls(
+            image.permute(0, 3, 1, 2).float().div(255), alpha[:, None].float() / 255, known[:, None].float() / 255
+        )
+
+    def shrunk(self, scale: float, multiple_px: int) -> Lesson:
+        """The same with sides smaller by about ``scale``, in whole multiples."""
+        size = tuple(max(1, round(side * scale / multiple_px)) * multiple_px for side in self.alpha.shape[2:])
+        if size == tuple(self.alpha.shape[2:]):
+            return self
+        planes = [None if plane is None else F.adaptive_avg_pool2d(plane, size) for plane in self[:4]]
+        picture, alpha, known, teacher = planes
+        assert picture is not None
+        assert alpha is not None
+        assert known is not None
+        return Lesson(picture.contiguous(memory_format=torch.channels_last), alpha, known, teacher, self.taught)
+
+
+class SideHeads(nn.Module):
+    """One logit from each coarse decoder level, in training only: the coarse shape is learnt sooner."""
+
+    def __init__(self, network: UNet) -> None:
+        super().__init__()
+        widths = network.config.channels[-2:0:-1]
+        self.heads = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in widths)
+
+    def forward(self, ladder: list[Tensor]) -> list[Tensor]:
+        return [head(features) for head, features in zip(self.heads, ladder, strict=False)]
+
+
+class Run:
+    """A training run: network, optimiser, averaged weights, and where it has got to."""
+
+    def __init__(self, config: TrainConfig, out: Path, device: torch.device, initial: UNet | None) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.out, self.device = config, out, device
+        network = initial or UNet(CONFIGS[config.model])
+        self.network = network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.frozen_norm:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        self.heads = SideHeads(self.network).to(device)
+        average = get_ema_multi_avg_fn(config.average_decay)
+        self.average = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+        parameters = [*self.network.parameters(), *self.heads.parameters()]
+        self.optimizer = torch.optim.AdamW(
+            parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
+        )
+        self.step, self.elapsed_s, self.best_iou = 0, 0.0, 0.0
+
+    def learning_rate(self, progress: float) -> float:
+        """Warm up, hold, then fall in a line to zero; ``progress`` is the share of the run that is done."""
+        warm = min(1.0, (self.step + 1) / max(1, self.config.warmup_steps))
+        cool = min(1.0, (1 - progress) / max(1e-9, self.config.cooldown_share))
+        return self.config.learning_rate * warm * max(0.0, cool)
+
+    def update(self, lesson: Lesson, progress: float) -> tuple[Tensor, Tensor]:
+        """One step; returns the loss and the alpha ``(n, 1, h, w)`` before it, both still on the device."""
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=_fast_bfloat16(self.device)):
+            ladder, logits = self.network.features(lesson.picture)
+            sides = self.heads(ladder) if self.config.side_share else []
+        person = (logits if logits.shape[1] == 1 else logits[:, 1:2] - logits[:, 0:1]).float()
+        loss = matte_loss(person, lesson.alpha, lesson.known)
+        if lesson.teacher is not None and lesson.taught:
+            loss = loss + lesson.taught * taught_loss(person, lesson.teacher)
+        for side in sides:
+            loss = loss + self.config.side_share * side_loss(side.float(), lesson.alpha, lesson.known)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(progress)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        self.average.update_parameters(self.network)
+        self.step += 1
+        return loss.detach(), person.detach().sigmoid()
+
+    def averaged(self) -> UNet:
+        """The averaged weights as a network of their own, ready to evaluate."""
+        network = UNet(self.network.config)
+        network.load_state_dict(self.average.module.state_dict())
+        return network.eval().to(self.device)
+
+    def save(self) -> None:
+        """Write ``last.pt`` (to go on from) and ``last.safetensors`` (to use)."""
+        state = {
+            "network": self.network.state_dict(),
+            "heads": self.heads.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "best_iou": self.best_iou,
+        }
+        part = self.out / "last.pt.part"
+        torch.save(state, part)
+        part.replace(self.out / "last.pt")
+        save_network(self.averaged(), self.out / "last.safetensors", note=f"step {self.step}")
+
+    def resume(self, path: Path) -> None:
+        """Go on from a ``last.pt``. ``CheckpointError``: it is none, or of another model."""
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            for name in ("network", "heads", "average", "optimizer"):
+                getattr(self, name).load_state_dict(state[name])
+            self.step, self.elapsed_s, self.best_iou = state["step"], state["elapsed_s"], state["best_iou"]
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+        except Exception as error:  # torch raises whatever the damage leads to
+            raise CheckpointError(f"{path} is no last.pt of a run of {self.config.model}; start without it") from error
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    """Half-length floats pay off on a GPU, and on CPUs that multiply them natively."""
+    return device.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
