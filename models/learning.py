@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.checkpoints import CheckpointError, save_network
 from models.losses import matte_loss, side_loss, taught_loss
+from models.recorded import Recorded
 from models.training_config import TrainConfig
 from models.unet import UNet
 from models.unet_config import CONFIGS
@@ -24,8 +25,9 @@ class Lesson(NamedTuple):
     alpha: Tensor
     known: Tensor
     teacher: Tensor | None = None
-    """Another network's alpha, with the weight that ``taught`` gives it."""
-    taught: float = 0.0
+    """Another network's alpha ``(n, 1, h, w)``."""
+    taught: Tensor | None = None
+    """How much that counts, one number."""
 
     @classmethod
     def of(cls, batch: tuple[Tensor, Tensor, Tensor], device: torch.device) -> Lesson:
@@ -37,8 +39,9 @@ class Lesson(NamedTuple):
 
     def shrunk(self, scale: float, multiple_px: int) -> Lesson:
         """The same with sides smaller by about ``scale``, in whole multiples."""
-        size = tuple(max(1, round(side * scale / multiple_px)) * multiple_px for side in self.alpha.shape[2:])
-        if size == tuple(self.alpha.shape[2:]):
+        height, width = (max(1, round(side * scale / multiple_px)) * multiple_px for side in self.alpha.shape[2:])
+        size = (height, width)
+        if size == self.alpha.shape[2:]:
             return self
         planes = [None if plane is None else F.adaptive_avg_pool2d(plane, size) for plane in self[:4]]
         picture, alpha, known, teacher = planes
@@ -73,13 +76,13 @@ class Run:
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
         self.heads = SideHeads(self.network).to(device)
-        average = get_ema_multi_avg_fn(config.average_decay)
-        self.average = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+        self.average = deepcopy(self.network).eval().requires_grad_(False)
         parameters = [*self.network.parameters(), *self.heads.parameters()]
-        self.optimizer = torch.optim.AdamW(
-            parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
-        )
+        on_gpu: dict[str, Any] = {"fused": True, "capturable": True} if device.type == "cuda" else {}
+        rate = torch.tensor(config.learning_rate, device=device) if on_gpu else config.learning_rate
+        self.optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=config.weight_decay, **on_gpu)
         self.step, self.elapsed_s, self.best_iou = 0, 0.0, 0.0
+        self._recorded = Recorded(self._learn, device)
 
     def learning_rate(self, progress: float) -> float:
         """Warm up, hold, then fall in a line to zero; ``progress`` is the share of the run that is done."""
@@ -88,30 +91,51 @@ class Run:
         return self.config.learning_rate * warm * max(0.0, cool)
 
     def update(self, lesson: Lesson, progress: float) -> tuple[Tensor, Tensor]:
-        """One step; returns the loss and the alpha ``(n, 1, h, w)`` before it, both still on the device."""
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=_fast_bfloat16(self.device)):
-            ladder, logits = self.network.features(lesson.picture)
+        """One step; returns the loss and the alpha ``(n, 1, h, w)`` before it, both still on the device.
+
+        On CUDA the next update may write over them.
+        """
+        rate = self.learning_rate(progress)
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):  # recorded steps read it there
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        self.step += 1
+        return self._recorded(*lesson)
+
+    def _learn(
+        self, picture: Tensor, alpha: Tensor, known: Tensor, teacher: Tensor | None, taught: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        # Without the cache: a recording would keep the casts of weights that have changed since.
+        half = _fast_bfloat16(self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half, cache_enabled=False):
+            ladder, logits = self.network.features(picture)
             sides = self.heads(ladder) if self.config.side_share else []
         person = (logits if logits.shape[1] == 1 else logits[:, 1:2] - logits[:, 0:1]).float()
-        loss = matte_loss(person, lesson.alpha, lesson.known)
-        if lesson.teacher is not None and lesson.taught:
-            loss = loss + lesson.taught * taught_loss(person, lesson.teacher)
+        loss = matte_loss(person, alpha, known)
+        if teacher is not None and taught is not None:
+            loss = loss + taught * taught_loss(person, teacher)
         for side in sides:
-            loss = loss + self.config.side_share * side_loss(side.float(), lesson.alpha, lesson.known)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(progress)
+            loss = loss + self.config.side_share * side_loss(side.float(), alpha, known)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
-        self.average.update_parameters(self.network)
-        self.step += 1
+        self._average()
         return loss.detach(), person.detach().sigmoid()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights, and the statistics of the normalisation, a little towards the present ones."""
+        pairs = zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
+        floats = [(mean, now) for mean, now in pairs if mean.is_floating_point()]
+        torch._foreach_lerp_([mean for mean, _ in floats], [now for _, now in floats], 1 - self.config.average_decay)
 
     def averaged(self) -> UNet:
         """The averaged weights as a network of their own, ready to evaluate."""
         network = UNet(self.network.config)
-        network.load_state_dict(self.average.module.state_dict())
+        network.load_state_dict(self.average.state_dict())
         return network.eval().to(self.device)
 
     def save(self) -> None:

@@ -37,9 +37,14 @@ def near_edges(alpha: Tensor, known: Tensor) -> Tensor:
     After the weight map of "U-Net" (arXiv 1505.04597): a strip of room beside a head, or between an arm and a body, is
     few pixels, but what everybody sees.
     """
-    side_px = 15
-    seen, share = (F.avg_pool2d(each, side_px, stride=1, padding=side_px // 2) for each in (alpha * known, known))
+    seen, share = (_box_mean(each, 15) for each in (alpha * known, known))
     return 1 + 4 * (alpha - seen / share.clamp(min=1e-6)).abs()
+
+
+def _box_mean(plane: Tensor, side_px: int) -> Tensor:
+    """The mean over a square, beyond the edges zeros; along one axis after the other, which is much less work."""
+    rows = F.avg_pool2d(plane, (1, side_px), stride=1, padding=(0, side_px // 2))
+    return F.avg_pool2d(rows, (side_px, 1), stride=1, padding=(side_px // 2, 0))
 
 
 def cross_entropy(logits: Tensor, alpha: Tensor, known: Tensor) -> Tensor:

@@ -153,14 +153,17 @@ class Class(NamedTuple):
         """A step of each; the losses, still on the device, None of whom this batch was not for."""
         batch = self.teacher.step
         loss, teacher = self.teacher.update(lesson, progress)
-        losses: list[Tensor | None] = [loss]
+        losses: list[Tensor | None] = [loss.clone()]
         for student, run in self.students:
             if batch % student.every:
                 losses.append(None)
                 continue
             scale = student.scales[batch // student.every % len(student.scales)]
-            taught = lesson._replace(teacher=teacher, taught=student.taught * min(1.0, 2 * progress))
-            losses.append(run.update(taught.shrunk(scale, run.network.config.multiple_px), progress)[0])
+            own = lesson
+            if student.taught:
+                weight = torch.full((), student.taught * min(1.0, 2 * progress), device=run.device)
+                own = lesson._replace(teacher=teacher, taught=weight)
+            losses.append(run.update(own.shrunk(scale, run.network.config.multiple_px), progress)[0].clone())
         return losses
 
 

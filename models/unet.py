@@ -11,8 +11,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.unet_config import UNetConfig
+
+NORMALISED = (("conv", "norm"), ("conv1", "norm1"), ("conv2", "norm2"), ("depthwise", "norm1"), ("pointwise", "norm2"))
+"""Names of convolutions and of the normalisations that follow them."""
 
 
 class ConvBlock(nn.Module):
@@ -120,6 +124,15 @@ class ResidualDecoder(nn.Module):
         doubled = F.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
         joined: Tensor = self.block(doubled + self.skip(skip))
         return joined
+
+
+def fold_norms(network: nn.Module) -> None:
+    """Put every normalisation into the convolution before it: the same network in fewer steps, for use alone."""
+    for module in network.modules():
+        for conv, norm in NORMALISED:
+            if isinstance(getattr(module, norm, None), nn.BatchNorm2d):
+                setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
+                setattr(module, norm, nn.Identity())
 
 
 class UNet(nn.Module):

@@ -166,6 +166,11 @@ def _placed(pipeline: Any, settings: PainterSettings) -> Any:
     if settings.compile:
         pipeline.unet.compile(fullgraph=True)
         pipeline.controlnet.compile(fullgraph=True)
+    elif is_cuda and not settings.low_memory:  # there networks come and go
+        from streamer.backgrounds.recorded_calls import RecordedCalls
+
+        for network in (pipeline.unet, pipeline.controlnet):
+            network.forward = RecordedCalls(network.forward, torch.device(settings.device))
     return pipeline
 
 

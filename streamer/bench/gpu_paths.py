@@ -70,7 +70,7 @@ def resident_path(device: str, size: Size, weights: Path | None = None) -> Itera
     """
     import torch
 
-    from streamer.device_path.captured import Captured
+    from streamer.captured import Captured
     from streamer.device_path.path import composing, matting
     from streamer.device_path.pictures import Layout
     from streamer.segmentation.refine import CERTAIN_BEFORE

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.contrast import stretch_contrast
-from streamer.device_path.captured import Captured
+from streamer.captured import Captured
 from streamer.device_path.edges import refined, replaced_background
 from streamer.device_path.pictures import Layout, from_image, shrink
 from streamer.errors import SegmentationError
@@ -65,8 +65,8 @@ class DevicePath:
         self._device = runtime.device
         self._pins = runtime.device.type == "cuda"
         self._failure = ""
-        self._matting: tuple[tuple[Layout, Size, Size], Captured] | None = None
-        self._composing: tuple[Layout, Captured] | None = None
+        self._matting: tuple[tuple[Layout, Size, Size], Captured[Tensor]] | None = None
+        self._composing: tuple[Layout, Captured[Tensor]] | None = None
         self._plate: tuple[Image, Tensor] | None = None
 
     def hold(self, frame: Frame) -> Held | Alpha:
@@ -121,7 +121,7 @@ class DevicePath:
         except Exception as error:
             raise self._give_up(error) from error
 
-    def _matte_step(self, layout: Layout, content: Size, padded: Size) -> Captured:
+    def _matte_step(self, layout: Layout, content: Size, padded: Size) -> Captured[Tensor]:
         """The step for frames of this kind; that for those of another kind before it is given up."""
         kind, known = (layout, content, padded), self._matting
         if known is None or known[0] != kind:
@@ -129,7 +129,7 @@ class DevicePath:
             known = self._matting = (kind, Captured(step, self._device))
         return known[1]
 
-    def _compose_step(self, layout: Layout) -> Captured:
+    def _compose_step(self, layout: Layout) -> Captured[Tensor]:
         known = self._composing
         if known is None or known[0] != layout:
             known = self._composing = (layout, Captured(composing(layout), self._device))

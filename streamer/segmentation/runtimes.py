@@ -66,6 +66,9 @@ class TorchRuntime(Runtime):
     def __init__(self, network: UNet, device: str) -> None:
         import torch
 
+        from models.unet import fold_norms
+
+        fold_norms(network.eval())
         self.name = f"{device.upper()} (torch)"
         self.device = torch.device(device)
         self.dtype = torch.float16 if device == "cuda" else torch.float32

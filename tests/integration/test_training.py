@@ -91,7 +91,7 @@ def test_train_resume_evaluate_and_export(data, tmp_path):
 def test_packed_data_is_small_and_trains_the_same_way(data, tmp_path):
     packed = run("models.pack", data / "config.yaml", "--data", data, "--out", tmp_path / "packed", "--side", 60)
     assert packed.returncode == 0, packed.stderr
-    assert cv2.imread(str(tmp_path / "packed/people/image/1.jpg")).shape == (60, 45, 3)
+    assert cv2.imread(str(tmp_path / "packed/people/image/1.webp")).shape == (60, 45, 3)
     assert cv2.imread(str(tmp_path / "packed/people/mask/1.png"), cv2.IMREAD_UNCHANGED).shape == (60, 45)
     assert [pair.name for pair in load_pairs(tmp_path / "packed/people", validation=True)] == ["19", "9"]
 

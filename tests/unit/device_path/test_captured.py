@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from streamer.device_path.captured import WARM_UPS, Captured
+from streamer.captured import WARM_UPS, Captured
 
 
 class Recording:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,25 +17,28 @@ logger = logging.getLogger(__name__)
 _recording = threading.Lock()
 
 
-class Captured:
+Result = TypeVar("Result")
+
+
+class Captured(Generic[Result]):
     """A function of tensors whose shapes never change; on CUDA it is recorded at the first call. For one thread.
 
     What it returns is written over by the next call. Off CUDA, and where recording fails, it is simply called.
 
     Args:
-        function: gives one tensor; nothing in it may wait for the device.
+        function: gives tensors, in whatever they lie; nothing in it may wait for the device.
         device: where it computes.
     """
 
-    def __init__(self, function: Callable[..., Tensor], device: torch.device) -> None:
+    def __init__(self, function: Callable[..., Result], device: torch.device) -> None:
         self._function = function
         self._device = device
         self._is_plain = device.type != "cuda"
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: list[Tensor] = []
-        self._output: Tensor | None = None
+        self._output: Result | None = None
 
-    def __call__(self, *inputs: Tensor) -> Tensor:
+    def __call__(self, *inputs: Tensor) -> Result:
         """The function of the inputs, which lie on the device or in pinned memory."""
         if self._graph is None and not self._is_plain:
             self._record(inputs)
