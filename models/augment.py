@@ -118,8 +118,8 @@ class Composer:
             if rng.random() < 0.3:
                 things_at_outline(rng, image, matte, _pick(rng, self._backgrounds))
             person = relight(rng, person, matte, image)
-            blend = matte[..., None].astype(np.float32) / 255
-            image = (image * (1 - blend) + person * blend).astype(np.uint8)
+            blend = matte.astype(np.float32) / 255
+            image = cv2.blendLinear(person, image, blend, 1 - blend).astype(np.uint8)
             alpha = np.maximum(alpha, matte)
         if rng.random() < 0.12:
             desk(rng, image, alpha, _pick(rng, self._backgrounds))
@@ -266,7 +266,7 @@ def relight(rng: np.random.Generator, person: Picture, matte: Picture, room: Pic
 
 
 def crop_whole(rng: np.random.Generator, pair: Pair, width: int, height: int) -> Sample:
-    """A real picture, real light: a random crop of it that holds the person, at the wanted shape."""
+    """A real picture, real light: a random crop of it that holds the person, at the wanted shape, tilted a little."""
     full_h, full_w = pair.mask.shape
     rows, columns = np.nonzero(pair.mask > 127)
     scale = max(width / full_w, height / full_h)
@@ -291,6 +291,8 @@ def crop_whole(rng: np.random.Generator, pair: Pair, width: int, height: int) ->
         )
         known = None if known is None else cv2.resize(known, shrink, interpolation=flags).astype(np.uint8)
         matrix = np.array([[aspect, 0, -x], [0, 1, -y]])
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 4), 1.0)
+    matrix = turn @ np.vstack((matrix, (0, 0, 1)))
     size = (width, height)
     out = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     alpha = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)

@@ -29,8 +29,14 @@ class CheckpointError(Exception):
     """Weights are missing, damaged or of another network; the message says which and what to do."""
 
 
-def save_network(network: UNet, path: Path, *, note: str = "") -> None:
+def save_network(network: UNet, path: Path, *, note: str = "", half: bool = False) -> None:
     """Write weights and sizes as one safetensors file, under the final name only when whole.
+
+    Args:
+        network: whose.
+        path: the file.
+        note: kept in the file.
+        half: kernels in float16, half as large; biases and statistics stay as they are.
 
     Raises:
         CheckpointError: it cannot be written.
@@ -38,6 +44,8 @@ def save_network(network: UNet, path: Path, *, note: str = "") -> None:
     from safetensors.torch import save_file
 
     state = {name: tensor.detach().cpu().float().contiguous() for name, tensor in network.state_dict().items()}
+    if half:
+        state = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in state.items()}
     part = path.with_name(path.name + ".part")
     try:
         save_file(state, part, metadata={"config": json.dumps(asdict(network.config)), "note": note})

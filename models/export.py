@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import CheckpointError, load_network
+from models.checkpoints import CheckpointError, load_network, save_network
 from models.unet import UNet
 
 
@@ -70,10 +70,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.export", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="compact")
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help=".onnx, or .safetensors for half precision")
     args = parser.parse_args()
     try:
-        export_onnx(load_network(args.model, args.weights), args.out)
+        network = load_network(args.model, args.weights)
+        if args.out.suffix == ".safetensors":
+            save_network(network, args.out, half=True)
+        else:
+            export_onnx(network, args.out)
     except (CheckpointError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -139,13 +139,17 @@ def _thing(
         cv2.ellipse(cover, (center, (long, thin), float(angle)), 255, -1, lineType=cv2.LINE_AA)
     dice = rng.random()
     plain = np.full(3, rng.uniform(150, 255)) if dice < 0.2 else rng.uniform(0, 60 if dice < 0.4 else 255, 3)
-    filling = np.broadcast_to(plain, image.shape)
+    left, top, wide, high = cv2.boundingRect(cover)
+    place = np.s_[top : top + high, left : left + wide]
+    spot = image[place]
+    filling = np.broadcast_to(plain.astype(np.float32), spot.shape)
     if rng.random() < 0.5:
         other = cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA)
         mix = rng.uniform(0.1, 1)
-        filling = (1 - mix) * plain + mix * np.roll(other, int(rng.integers(width)), axis=1)
-    blend = cover[..., None].astype(np.float32) / 255
-    image[:] = (image * (1 - blend) + filling * blend).astype(np.uint8)
+        other = np.roll(other, int(rng.integers(width)), axis=1)[place]
+        filling = ((1 - mix) * plain + mix * other).astype(np.float32)
+    blend = cover[place][..., None].astype(np.float32) / 255
+    spot[:] = (spot * (1 - blend) + filling * blend).astype(np.uint8)
 
 
 def chair(rng: np.random.Generator, image: Picture) -> None:

@@ -44,6 +44,7 @@ T = TypeVar("T")
 
 SHOW_EVERY = 20
 """Steps between two looks at the loss."""
+SAVE_EVERY_S = 180
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
@@ -161,7 +162,7 @@ class Class(NamedTuple):
             scale = student.scales[batch // student.every % len(student.scales)]
             own = lesson
             if student.taught:
-                weight = torch.full((), student.taught * min(1.0, 2 * progress), device=run.device)
+                weight = torch.full((), student.taught * min(1.0, max(0.0, 2 * progress - 0.5)), device=run.device)
                 own = lesson._replace(teacher=teacher, taught=weight)
             losses.append(run.update(own.shrunk(scale, run.network.config.multiple_px), progress)[0].clone())
         return losses
@@ -194,7 +195,7 @@ def train(learners: Class, composer: Composer, pairs: list[Pair], minutes: float
             if run.step % config.evaluate_every == 0:
                 report(learners, pairs, losses, started_s)
                 losses = [[] for _ in learners.runs]
-            if time.monotonic() - saved_s > 120:
+            if time.monotonic() - saved_s > SAVE_EVERY_S:
                 for each in learners.runs:
                     each.save()
                 saved_s = time.monotonic()

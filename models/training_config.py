@@ -43,7 +43,8 @@ class Student(Section):
     """By how much the pictures' sides are made smaller: one of these for each batch."""
     learning_rate: float = Field(2e-3, gt=0)
     taught: float = Field(1.0, ge=0)
-    """Weight of the first network's mattes beside the true ones; it rises to this in the first half of the run."""
+    """Weight of the first network's mattes beside the true ones: nothing in the first quarter of the run, in which that
+    one knows little, then rising to this in the second and third."""
     every: int = Field(1, ge=1)
     """Learn from every so many batches only: a large network takes long."""
 

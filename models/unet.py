@@ -130,8 +130,9 @@ def fold_norms(network: nn.Module) -> None:
     """Put every normalisation into the convolution before it: the same network in fewer steps, for use alone."""
     for module in network.modules():
         for conv, norm in NORMALISED:
-            if isinstance(getattr(module, norm, None), nn.BatchNorm2d):
-                setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
+            first, then = getattr(module, conv, None), getattr(module, norm, None)
+            if isinstance(first, nn.Conv2d) and isinstance(then, nn.BatchNorm2d):
+                setattr(module, conv, fuse_conv_bn_eval(first, then))
                 setattr(module, norm, nn.Identity())
 
 

@@ -66,6 +66,8 @@ class PainterSettings:
     """Keep on the GPU only what works at the moment: for less than 6 GB; slower, and it disturbs the frames."""
     compile: bool = False
     """Compile the networks at the first plate: a minute or more, then each plate is faster."""
+    recorded: bool = True
+    """On CUDA, play the networks' steps back as graphs; not with ``low_memory`` or ``compile``."""
     safety_checker: bool = False
     threads: int | None = None
     """Threads that compute on the CPU; None = as many as torch takes."""

@@ -166,7 +166,7 @@ def _placed(pipeline: Any, settings: PainterSettings) -> Any:
     if settings.compile:
         pipeline.unet.compile(fullgraph=True)
         pipeline.controlnet.compile(fullgraph=True)
-    elif is_cuda and not settings.low_memory:  # there networks come and go
+    elif is_cuda and settings.recorded and not settings.low_memory:  # there networks come and go
         from streamer.backgrounds.recorded_calls import RecordedCalls
 
         for network in (pipeline.unet, pipeline.controlnet):

@@ -86,11 +86,12 @@ def measure_plates(
     say(f"{device}: {rate_per_s / 1e12:.2f} T multiplications and additions a second in a matrix product")
     results = []
     for mode in modes:
+        counts = _operations(mode, device, sizes, shapes)
         painter = random_painter(mode, device, sizes)
-        for size in shapes:
+        for size, count in zip(shapes, counts, strict=True):
             maker = PlateMaker(painter, None, Recipe(size=size))
             _reset_memory(device)
-            count = counted_flops(lambda maker=maker: _plate(maker))  # type: ignore[misc]
+            _plate(maker)
             took_s = [timed(device, lambda maker=maker: _plate(maker)) for _ in range(rounds)]  # type: ignore[misc]
             result = PlateTime(
                 mode, str(size), device, statistics.median(took_s), count / rate_per_s, _memory_gb(device)
@@ -102,6 +103,15 @@ def measure_plates(
             )
         painter.close()
     return results
+
+
+def _operations(mode: PlateMode, device: str, sizes: DiffusionSizes, shapes: tuple[Size, ...]) -> list[int]:
+    """Of a plate of each size. What is played back as a graph is not seen, so these are painted step by step."""
+    painter = random_painter(mode, device, sizes, recorded=False)
+    makers = [PlateMaker(painter, None, Recipe(size=size)) for size in shapes]
+    counts = [counted_flops(lambda maker=maker: _plate(maker)) for maker in makers]  # type: ignore[misc]
+    painter.close()
+    return counts
 
 
 def measure_frames(
@@ -147,7 +157,7 @@ def measure_frames(
 
 
 def random_painter(
-    mode: PlateMode, device: str, sizes: DiffusionSizes, *, threads: int | None = None
+    mode: PlateMode, device: str, sizes: DiffusionSizes, *, threads: int | None = None, recorded: bool = True
 ) -> DiffusionPainter:
     """The program's painter on random networks; a LoRA is left out, since merged it costs nothing."""
     import torch
@@ -161,7 +171,8 @@ def random_painter(
             decoder = random_tiny_autoencoder(sizes) if mode == "fastest" else None
     finally:
         torch.set_default_dtype(usual)
-    return assembled(base, controlnet, PainterSettings(mode=mode, device=device, threads=threads), decoder=decoder)
+    settings = PainterSettings(mode=mode, device=device, threads=threads, recorded=recorded)
+    return assembled(base, controlnet, settings, decoder=decoder)
 
 
 def facts(times: list[PlateTime], frames: FrameTimes) -> Mapping[str, object]:

@@ -148,10 +148,11 @@ def half_up(values: Tensor) -> Tensor:
 
 def picked(picture: Tensor, size: Size) -> Tensor:
     """To ``size`` by taking the nearest pixel up and left."""
-    for axis, wanted in ((2, size.height), (3, size.width)):
-        at = torch.arange(wanted, device=picture.device) * picture.shape[axis] // wanted
-        picture = picture.index_select(axis, at)
-    return picture
+    rows, columns = (
+        torch.arange(wanted, device=picture.device) * length // wanted
+        for wanted, length in ((size.height, picture.shape[2]), (size.width, picture.shape[3]))
+    )
+    return picture[:, :, rows[:, None], columns]
 
 
 def blurred(picture: Tensor, radius_px: int, *, repeats_edge: bool) -> Tensor:

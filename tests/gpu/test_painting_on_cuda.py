@@ -28,6 +28,20 @@ def files(tmp_path_factory):
     return PainterFiles(write_base(folder / "base"), write_controlnet(folder / "controlnet"))
 
 
+@pytest.fixture
+def same_noise(monkeypatch):
+    """Noise of half precision rounded from that of single: some versions of torch draw other numbers for it."""
+    from diffusers.models.autoencoders import vae
+    from diffusers.pipelines.controlnet import pipeline_controlnet_inpaint
+
+    for module in (vae, pipeline_controlnet_inpaint):
+        drawn = module.randn_tensor
+        monkeypatch.setattr(
+            module, "randn_tensor", lambda *args, dtype=None, drawn=drawn, **named: drawn(*args, **named).to(dtype)
+        )
+
+
+@pytest.mark.usefixtures("same_noise")
 @pytest.mark.parametrize("low_memory", [False, True])
 def test_picture_painted_on_cuda_is_about_the_cpus_and_the_same_again(files, low_memory):
     on_gpu = load_painter(files, PainterSettings(steps=2, device="cuda", low_memory=low_memory))

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from models.unet import UNet
-from models.unet_config import ACCURATE, CLASSIC, COMPACT, UNetConfig
+from models.unet import UNet, fold_norms
+from models.unet_config import ACCURATE, CLASSIC, COMPACT, CONFIGS, UNetConfig
 
 TINY = UNetConfig(channels=(4, 8, 16), classes=1, norm=True, stem=2, context=True, input_area_px=64 * 64)
 
@@ -56,3 +56,22 @@ def test_decoder_features_come_deepest_first():
     ladder, logits = UNet(TINY).eval().features(torch.rand(1, 3, 32, 32))
     assert [features.shape[1] for features in ladder] == [8, 4]
     assert logits.shape == (1, 1, 32, 32)
+
+
+@pytest.mark.parametrize("model", ["compact", "accurate"])
+def test_a_network_without_its_norms_gives_the_same_matte(model):
+    torch.manual_seed(0)
+    network = UNet(CONFIGS[model]).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    picture = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        before = network.alpha(picture)
+        fold_norms(network)
+        after = network.alpha(picture)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
+    assert (before - after).abs().max() < 1e-4
+    assert before.std() > 1e-3
