@@ -193,9 +193,10 @@ class StreamConfig(BaseModel):
     """How much light of the background falls on the person's edge, 0 (none) to 1; half is natural. Of composites only,
     and not before the blurred room."""
 
-    model: Literal["compact", "classic"] = "compact"
-    """Network that finds the person: compact runs in real time on a CPU; classic has 31 million parameters and needs a
-    file of weights."""
+    model: Literal["compact", "accurate", "classic"] = "compact"
+    """Network that finds the person: compact runs in real time on a CPU; accurate finds edges and small things better
+    for some 40 times the work, for a GPU or a video that may take its time; classic has 31 million parameters and needs
+    a file of weights."""
     segmenter: Annotated[str, Field(pattern=r"^unet$|^mediapipe$|^onnx:.+$")] = "unet"
     """What finds the person: unet, the program's own network; mediapipe, MediaPipe's selfie models; or onnx:FILE, any
     other one, which a YAML file of the same name beside it says how to feed."""

@@ -50,7 +50,7 @@ def open_segmenter(
     """Load the network and what runs it.
 
     Args:
-        model: which network, ``compact`` or ``classic``.
+        model: which network: ``compact``, ``accurate`` or ``classic``.
         weights: a file of weights; None = the shipped ones of ``model``.
         device: one of ``DEVICES``; ``auto`` takes a GPU if torch can use one.
         runtime: one of ``RUNTIMES``; ``auto`` is torch on a GPU and the fastest that is installed on the CPU.

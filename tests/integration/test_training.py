@@ -88,6 +88,32 @@ def test_train_resume_evaluate_and_export(data, tmp_path):
     assert np.abs(alpha - expected).max() < 1e-4
 
 
+def test_students_learn_in_the_same_run_and_have_folders_of_their_own(data, tmp_path):
+    first = tmp_path / "first"
+    assert run("models.train", data / "config.yaml", "--data", data, "--out", first, "--steps", 1).returncode == 0
+    student = {"model": "compact", "initial": str(first / "last.safetensors"), "scales": [0.5, 1.0]}
+    (data / "class.yaml").write_text(yaml.safe_dump(CONFIG | {"students": [student]}))
+    out = tmp_path / "run"
+    done = run("models.train", data / "class.yaml", "--data", data, "--out", out)
+    assert done.returncode == 0, done.stderr
+    for folder in (out, out / "compact"):
+        assert {"last.pt", "last.safetensors", "metrics.csv", "curves.png"} <= {path.name for path in folder.iterdir()}
+    arguments = ("--out", out, "--resume", out / "last.pt", "--steps", 4)
+    again = run("models.train", data / "class.yaml", "--data", data, *arguments)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("compact step 4 ") == 2
+
+    half = tmp_path / "half.safetensors"
+    exported = run("models.export", "--weights", out / "last.safetensors", "--out", half)
+    assert exported.returncode == 0, exported.stderr
+    assert half.stat().st_size < 0.6 * (out / "last.safetensors").stat().st_size
+    import torch
+
+    picture = torch.rand(1, 3, 64, 96)
+    mattes = [load_network("compact", path).alpha(picture) for path in (half, out / "last.safetensors")]
+    assert (mattes[0] - mattes[1]).abs().max() < 0.01
+
+
 def test_packed_data_is_small_and_trains_the_same_way(data, tmp_path):
     packed = run("models.pack", data / "config.yaml", "--data", data, "--out", tmp_path / "packed", "--side", 60)
     assert packed.returncode == 0, packed.stderr
@@ -102,6 +128,8 @@ def test_packed_data_is_small_and_trains_the_same_way(data, tmp_path):
         ({"stepz": 3}, "stepz"),
         ({"batch": 0}, "batch"),
         ({"model": "huge"}, "'huge' is none of"),
+        ({"students": [{"model": "huge", "scales": [1.0]}]}, "'huge' is none of"),
+        ({"students": [{"model": "compact", "scales": []}]}, "scales"),
     ],
 )
 def test_wrong_configuration_names_the_key(tmp_path, change, message):

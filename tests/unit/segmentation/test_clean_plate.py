@@ -57,7 +57,7 @@ def test_light_that_changes_everywhere_is_allowed_for() -> None:
 def test_a_person_who_stands_before_the_coat_is_kept() -> None:
     picture, alpha, truth = scene(110)
     cleaned = CleanPlate(room()).clean(picture, np.maximum(alpha, truth)).alpha
-    assert np.all(cleaned[truth == 1] == 1)
+    assert cleaned[truth == 1].min() > 1 - 1e-6
 
 
 def test_a_room_that_no_longer_matches_is_not_believed() -> None:
