@@ -7,35 +7,32 @@ mistake is answered at once and leaves nothing behind.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models import compiled
 from streamer import backgrounds, networks, painter, sinks, sources, web
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
+from streamer.chosen_outputs import check_folder, check_outputs, default_outputs, encoding, has_alpha, is_watched
 from streamer.config import StreamConfig
 from streamer.controls import Controls
-from streamer.errors import ConfigError, MissingExtra, SinkError
+from streamer.errors import MissingExtra, SinkError
 from streamer.figures import RunningFigures
 from streamer.frames import Frame, Size
 from streamer.host_path import HostPath, SettlingSegmenter
 from streamer.hotkeys import Bindings, Hotkeys
 from streamer.interfaces import Background, FrameSource, Sink, SourceInfo
-from streamer.live_outputs import VIRTUAL, live_outputs, preview_alone
-from streamer.picture_names import NumberedNames, is_pattern
+from streamer.live_outputs import VIRTUAL, preview_alone
 from streamer.pipeline import Pipeline
 from streamer.readers import ReaderWatch
 from streamer.rendering import Renderer
 from streamer.scaling import keep_to_one_thread
 from streamer.segmentation import adapted
 from streamer.segmentation.within import within
-from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.sinks.stills import Stills
 from streamer.sources.framed import PictureRules, framed
 from streamer.stats import Stats
@@ -197,27 +194,7 @@ def check(config: StreamConfig) -> None:
     if config.write == "composite":
         painter.check_painter(config)
     if config.stats is not None:
-        _check_folder(config.stats, str(config.stats))
-
-
-def check_outputs(outputs: Sequence[str], config: StreamConfig) -> None:
-    """Refuse outputs that cannot be written, or that would cost a file that exists; see ``check``."""
-    read = [path for path in (config.input, *config.background, str(config.weights or "")) if os.path.exists(path)]
-    for spec in outputs:
-        sinks.check_spec(spec)
-        if not sinks.is_file(spec):
-            continue
-        path = Path(spec)
-        if is_pattern(spec):
-            _check_pattern(spec, config)
-            continue
-        if any(path.exists() and os.path.samefile(path, other) for other in read):
-            raise ConfigError(f"output {spec} is also what is read: choose another name")
-        if path.is_file() and not config.overwrite:
-            raise ConfigError(f"output {spec} exists: choose another name, or --overwrite to replace it")
-        if path.suffix.lower() in sinks.VIDEO_SUFFIXES:
-            choose_encoder(path, _encoding(config), has_alpha=has_alpha(config))
-        _check_folder(path, spec)
+        check_folder(config.stats, str(config.stats))
 
 
 def picture_rules(config: StreamConfig) -> PictureRules:
@@ -231,47 +208,6 @@ def picture_rules(config: StreamConfig) -> PictureRules:
         size=Size(width, height) if config.output_size else None,
         fit=config.picture_fit,
     )
-
-
-def is_watched(output: str) -> bool:
-    """Whether somebody watches an output while it runs, so that a file has to play at its own speed."""
-    return output != "null" and not sinks.is_file(output)
-
-
-def has_alpha(config: StreamConfig) -> bool:
-    """Whether what is written is transparent somewhere."""
-    return config.write == "foreground" or (config.write == "composite" and "transparent" in config.background)
-
-
-def default_outputs(config: StreamConfig, info: SourceInfo) -> tuple[str, ...]:
-    """Where to write when nobody said so."""
-    if info.is_live:
-        return live_outputs(config.virtual_device)
-    if info.is_still:
-        return ("out.png",)
-    return ("out.mov" if has_alpha(config) else "out.mp4",)
-
-
-def _check_pattern(spec: str, config: StreamConfig) -> None:
-    names = NumberedNames(spec)
-    if not names.folder.exists():  # it is made; those above it are not
-        _check_folder(names.folder, spec)
-        return
-    _check_folder(Path(spec), spec)
-    there = names.existing()
-    if there and not config.overwrite:
-        raise ConfigError(f"output {spec} exists ({there[0]}): choose another name, or --overwrite to replace pictures")
-
-
-def _check_folder(path: Path, spec: str) -> None:
-    """The folder in which ``path`` is to be created."""
-    folder = path.parent
-    if not folder.exists():
-        raise SinkError(f"{spec} cannot be written: the folder {folder} does not exist; create it first")
-    if not folder.is_dir():
-        raise SinkError(f"{spec} cannot be written: {folder} is not a folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise SinkError(f"{spec} cannot be written: no permission to write in {folder.absolute()}")
 
 
 def _open_source(config: StreamConfig) -> FrameSource:
@@ -309,7 +245,7 @@ def _open_sink(
     return sinks.open_sink(
         spec,
         info,
-        encoding=_encoding(config),
+        encoding=encoding(config),
         has_alpha=has_alpha(config),
         virtual_device=config.virtual_device,
         on_key=hotkeys.in_window if hotkeys else None,
@@ -362,7 +298,3 @@ def _open_hotkeys(config: StreamConfig, outputs: Sequence[str], controls: Contro
         has_window="preview" in outputs,
         is_global=config.global_hotkeys == "auto" and is_shown,
     )
-
-
-def _encoding(config: StreamConfig) -> Encoding:
-    return Encoding(encoder=config.encoder, crf=config.crf, speed=config.speed, audio=config.audio)

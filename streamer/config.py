@@ -221,7 +221,7 @@ class StreamConfig(BaseModel):
 
     frame_path: Literal["cpu", "gpu"] = "cpu"
     """Where frames are composed: gpu is the NVIDIA GPU that runs the network, if one does.
-    It has not run on one yet."""
+    Its tests have passed on one; no whole video has been looked at yet."""
 
     clean_plate: Annotated[str, Field(min_length=1)] = "learn"
     """What is known of the room without a person, so that its furniture is not taken for one, nor a hand for the room:

@@ -11,7 +11,7 @@ from fakes import ScriptedSource
 from media import constant
 from networks import red_means_person
 
-from streamer import build, sinks, sources
+from streamer import build, chosen_outputs, sinks, sources
 from streamer.config import StreamConfig
 from streamer.errors import ConfigError, MissingExtra, SinkError, StreamerError, WeightsError
 from streamer.frames import Frame, Size
@@ -118,10 +118,10 @@ def test_backgrounds_weights_and_encoders_are_checked_before_anything_is_opened(
 def test_the_default_outputs_fit_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "live_outputs", lambda device: ("virtual", f"preview beside {device}"))
     plain, cut_out = StreamConfig(virtual_device="/dev/video7"), StreamConfig(write="foreground")
-    assert build.default_outputs(plain, info(is_live=True)) == ("virtual", "preview beside /dev/video7")
-    assert build.default_outputs(plain, info(is_still=True)) == ("out.png",)
-    assert build.default_outputs(plain, info()) == ("out.mp4",)
-    assert build.default_outputs(cut_out, info()) == ("out.mov",)
+    assert chosen_outputs.default_outputs(plain, info(is_live=True)) == ("virtual", "preview beside /dev/video7")
+    assert chosen_outputs.default_outputs(plain, info(is_still=True)) == ("out.png",)
+    assert chosen_outputs.default_outputs(plain, info()) == ("out.mp4",)
+    assert chosen_outputs.default_outputs(cut_out, info()) == ("out.mov",)
 
 
 class Openings:
@@ -171,8 +171,8 @@ def test_a_virtual_camera_that_was_asked_for_and_cannot_be_opened_is_an_error(
 
 
 def test_a_matte_over_a_transparent_background_has_no_alpha() -> None:
-    assert build.has_alpha(StreamConfig(background=("transparent",)))
-    assert not build.has_alpha(StreamConfig(background=("transparent",), write="alpha"))
+    assert chosen_outputs.has_alpha(StreamConfig(background=("transparent",)))
+    assert not chosen_outputs.has_alpha(StreamConfig(background=("transparent",), write="alpha"))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_matte_over_a_transparent_background_has_no_alpha() -> None:
     ],
 )
 def test_only_watched_outputs_make_a_file_play_at_its_own_speed(output: str, is_file: bool, is_watched: bool) -> None:
-    assert (sinks.is_file(output), build.is_watched(output)) == (is_file, is_watched)
+    assert (sinks.is_file(output), chosen_outputs.is_watched(output)) == (is_file, is_watched)
 
 
 def test_a_file_is_not_live_and_every_frame_counts(clip: Path, weights: Path, tmp_path: Path) -> None:

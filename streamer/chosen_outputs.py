@@ -1,0 +1,86 @@
+"""Where to write: the outputs that the settings name or leave out, and whether they can be written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from streamer import sinks
+from streamer.config import StreamConfig
+from streamer.errors import ConfigError, SinkError
+from streamer.interfaces import SourceInfo
+from streamer.live_outputs import live_outputs
+from streamer.picture_names import NumberedNames, is_pattern
+from streamer.sinks.encoders import Encoding, choose_encoder
+
+
+def default_outputs(config: StreamConfig, info: SourceInfo) -> tuple[str, ...]:
+    """Where to write when nobody said so."""
+    if info.is_live:
+        return live_outputs(config.virtual_device)
+    if info.is_still:
+        return ("out.png",)
+    return ("out.mov" if has_alpha(config) else "out.mp4",)
+
+
+def check_outputs(outputs: Sequence[str], config: StreamConfig) -> None:
+    """Refuse outputs that cannot be written, or that would cost a file that exists.
+
+    Raises:
+        ConfigError: a name or the encoder is none, or a file of that name is there or is what is read.
+        SinkError: there is no such folder, or nothing can be written in it.
+    """
+    read = [path for path in (config.input, *config.background, str(config.weights or "")) if os.path.exists(path)]
+    for spec in outputs:
+        sinks.check_spec(spec)
+        if not sinks.is_file(spec):
+            continue
+        path = Path(spec)
+        if is_pattern(spec):
+            _check_pattern(spec, config)
+            continue
+        if any(path.exists() and os.path.samefile(path, other) for other in read):
+            raise ConfigError(f"output {spec} is also what is read: choose another name")
+        if path.is_file() and not config.overwrite:
+            raise ConfigError(f"output {spec} exists: choose another name, or --overwrite to replace it")
+        if path.suffix.lower() in sinks.VIDEO_SUFFIXES:
+            choose_encoder(path, encoding(config), has_alpha=has_alpha(config))
+        check_folder(path, spec)
+
+
+def is_watched(output: str) -> bool:
+    """Whether somebody watches an output while it runs, so that a file has to play at its own speed."""
+    return output != "null" and not sinks.is_file(output)
+
+
+def has_alpha(config: StreamConfig) -> bool:
+    """Whether what is written is transparent somewhere."""
+    return config.write == "foreground" or (config.write == "composite" and "transparent" in config.background)
+
+
+def encoding(config: StreamConfig) -> Encoding:
+    """What the settings say about how a video is encoded."""
+    return Encoding(encoder=config.encoder, crf=config.crf, speed=config.speed, audio=config.audio)
+
+
+def check_folder(path: Path, spec: str) -> None:
+    """Refuse a ``path`` whose folder is not there or takes no file; ``spec`` names it in the ``SinkError``."""
+    folder = path.parent
+    if not folder.exists():
+        raise SinkError(f"{spec} cannot be written: the folder {folder} does not exist; create it first")
+    if not folder.is_dir():
+        raise SinkError(f"{spec} cannot be written: {folder} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SinkError(f"{spec} cannot be written: no permission to write in {folder.absolute()}")
+
+
+def _check_pattern(spec: str, config: StreamConfig) -> None:
+    names = NumberedNames(spec)
+    if not names.folder.exists():  # it is made; those above it are not
+        check_folder(names.folder, spec)
+        return
+    check_folder(Path(spec), spec)
+    there = names.existing()
+    if there and not config.overwrite:
+        raise ConfigError(f"output {spec} exists ({there[0]}): choose another name, or --overwrite to replace pictures")
