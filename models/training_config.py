@@ -93,6 +93,9 @@ def read_config(path: Path) -> TrainConfig:
     for model in (config.model, *(student.model for student in config.students)):
         if model not in CONFIGS:
             raise DatasetError(f"{path}: model: '{model}' is none of {', '.join(CONFIGS)}")
+    students = [student.model for student in config.students]
+    if len(set(students)) < len(students):
+        raise DatasetError(f"{path}: students: each model can be there once, for its name is its folder's")
     for key in ("people", "backgrounds", "validation", "shapes"):
         if not getattr(config, key):
             raise DatasetError(f"{path}: {key}: at least one is needed")

@@ -19,7 +19,7 @@ from streamer.errors import ConfigError, MissingExtra, WeightsError
 from streamer.frames import Alpha, Image, Size
 from streamer.interfaces import Background, PlateGenerator, SourceInfo
 from streamer.networks import open_matte, weights_file
-from streamer.priorities import painter_threads
+from streamer.priorities import painter_threads, take_short_turns
 from streamer.stats import Stats
 
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ def _live_generator(config: StreamConfig) -> PlateGenerator:
     from streamer.backgrounds.plate_process import PlateProcess
 
     if plate_device(config) in ("cuda", "cuda:0"):
+        take_short_turns()
         return LazyGenerator(partial(open_generator, config))
     return PlateProcess(partial(open_generator, config, threads=painter_threads()))
 

@@ -14,6 +14,9 @@ YIELDING = 15
 PAINTER_NICENESS = 19
 """Steps of niceness of a process that paints: frames come first, and what they leave is the painter's."""
 
+TURN_S = 0.0005
+"""How long a thread keeps Python's lock while another one waits for it; by default it is ten times as long."""
+
 _TASKS = Path("/proc/self/task")
 
 
@@ -35,6 +38,14 @@ def yielding_threads() -> Iterator[None]:
             os.setpriority(os.PRIO_PROCESS, int(thread), own + YIELDING)  # less than ``own`` would not be allowed
         except ProcessLookupError:
             continue  # it has ended meanwhile
+
+
+def take_short_turns() -> None:
+    """Let threads wait less for Python, from now on in this process.
+
+    A thread that paints works in Python for long, and each step of a frame would wait for a whole turn of it.
+    """
+    sys.setswitchinterval(TURN_S)
 
 
 def usable_cores() -> int:

@@ -23,6 +23,7 @@ from streamer.bench.random_diffusion import DiffusionSizes, random_base, random_
 from streamer.bench.roofline import counted_flops, matrix_rate, timed
 from streamer.bench.settings import Plates
 from streamer.frames import Frame, Image, Keyframe, Size
+from streamer.priorities import take_short_turns
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,6 +136,8 @@ def measure_frames(
     def run() -> list[float]:
         return [1000 * timed("cpu", one_frame) for _ in range(frames)]
 
+    if device.startswith("cuda"):
+        take_short_turns()  # as the program does where it paints in a thread
     maker = PlateMaker(random_painter("quality", device, sizes), None, Recipe(size=size))
     _plate(maker)
     one_frame()

@@ -130,6 +130,7 @@ def test_packed_data_is_small_and_trains_the_same_way(data, tmp_path):
         ({"model": "huge"}, "'huge' is none of"),
         ({"students": [{"model": "huge", "scales": [1.0]}]}, "'huge' is none of"),
         ({"students": [{"model": "compact", "scales": []}]}, "scales"),
+        ({"students": [{"model": "compact", "scales": [1.0]}] * 2}, "each model can be there once"),
     ],
 )
 def test_wrong_configuration_names_the_key(tmp_path, change, message):

@@ -116,7 +116,7 @@ def test_backgrounds_weights_and_encoders_are_checked_before_anything_is_opened(
 
 
 def test_the_default_outputs_fit_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "live_outputs", lambda device: ("virtual", f"preview beside {device}"))
+    monkeypatch.setattr(chosen_outputs, "live_outputs", lambda device: ("virtual", f"preview beside {device}"))
     plain, cut_out = StreamConfig(virtual_device="/dev/video7"), StreamConfig(write="foreground")
     assert chosen_outputs.default_outputs(plain, info(is_live=True)) == ("virtual", "preview beside /dev/video7")
     assert chosen_outputs.default_outputs(plain, info(is_still=True)) == ("out.png",)

@@ -1,5 +1,6 @@
 """Which painter the settings mean, with a generator in the real one's place."""
 
+import sys
 import time
 from fractions import Fraction
 
@@ -47,9 +48,12 @@ def test_device_that_is_there_is_taken(monkeypatch):
     ("name", "kind"),
     [("cuda", LazyGenerator), ("cuda:0", LazyGenerator), ("cuda:1", PlateProcess), ("cpu", PlateProcess)],
 )
-def test_gpu_of_the_matte_is_painted_on_from_this_process_and_any_other_device_from_its_own(name, kind, monkeypatch):
+def test_gpu_of_the_matte_is_painted_on_from_this_process_and_any_other_device_from_its_own(
+    name, kind, monkeypatch, usual_turns
+):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     assert type(painter._live_generator(StreamConfig(plate_device=name))) is kind
+    assert (sys.getswitchinterval() < usual_turns) == (kind is LazyGenerator)  # whose thread would hold frames up
 
 
 def test_room_is_watched_where_the_picture_lies(monkeypatch):

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from streamer.priorities import YIELDING, painter_threads, usable_cores, yielding_threads
+from streamer.priorities import TURN_S, YIELDING, painter_threads, take_short_turns, usable_cores, yielding_threads
 
 
 def niceness(thread: threading.Thread) -> int:
@@ -46,3 +46,9 @@ def test_painter_leaves_half_of_the_cores_to_the_frames(
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
     assert usable_cores() == cores
     assert painter_threads() == threads
+
+
+def test_threads_take_short_turns_once_asked_to(usual_turns: float) -> None:
+    assert usual_turns > TURN_S
+    take_short_turns()
+    assert sys.getswitchinterval() == pytest.approx(TURN_S)
