@@ -89,6 +89,14 @@ def random_numbers_restored() -> Iterator[None]:
         torch.set_rng_state(torch_state)
 
 
+@pytest.fixture
+def usual_turns() -> Iterator[float]:
+    """How long threads keep Python's lock, put back after the test."""
+    usual = sys.getswitchinterval()
+    yield usual
+    sys.setswitchinterval(usual)
+
+
 @pytest.fixture(scope="session")
 def one_torch_thread() -> None:
     """Keep torch to one thread: on a busy machine the threads of tiny networks wait for each other most of the time."""
