@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -78,9 +78,8 @@ class Run:
         self.heads = SideHeads(self.network).to(device)
         self.average = deepcopy(self.network).eval().requires_grad_(False)
         parameters = [*self.network.parameters(), *self.heads.parameters()]
-        on_gpu: dict[str, Any] = {"fused": True, "capturable": True} if device.type == "cuda" else {}
-        rate = torch.tensor(config.learning_rate, device=device) if on_gpu else config.learning_rate
-        self.optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=config.weight_decay, **on_gpu)
+        self.optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+        self._fit_optimizer()
         self.step, self.elapsed_s, self.best_iou = 0, 0.0, 0.0
         self._recorded = Recorded(self._learn, device)
 
@@ -90,6 +89,16 @@ class Run:
         cool = min(1.0, (1 - progress) / max(1e-9, self.config.cooldown_share))
         return self.config.learning_rate * warm * max(0.0, cool)
 
+    def _fit_optimizer(self) -> None:
+        """Let it work as its device wants it, which a checkpoint may not say: it may be another device's."""
+        on_gpu = self.device.type == "cuda"
+        for group in self.optimizer.param_groups:
+            rate = float(group["lr"])
+            group["lr"] = torch.tensor(rate, device=self.device) if on_gpu else rate  # recorded steps read it there
+            group["fused"], group["capturable"] = on_gpu or None, on_gpu
+        for state in self.optimizer.state.values():
+            state["step"] = state["step"].to(self.device if on_gpu else "cpu")
+
     def update(self, lesson: Lesson, progress: float) -> tuple[Tensor, Tensor]:
         """One step; returns the loss and the alpha ``(n, 1, h, w)`` before it, both still on the device.
 
@@ -97,7 +106,7 @@ class Run:
         """
         rate = self.learning_rate(progress)
         for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):  # recorded steps read it there
+            if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
@@ -160,6 +169,7 @@ class Run:
             state = torch.load(path, map_location=self.device, weights_only=True)
             for name in ("network", "heads", "average", "optimizer"):
                 getattr(self, name).load_state_dict(state[name])
+            self._fit_optimizer()
             self.step, self.elapsed_s, self.best_iou = state["step"], state["elapsed_s"], state["best_iou"]
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error

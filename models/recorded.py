@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -34,32 +34,37 @@ class Recorded:
             return self._function(*inputs)
         kind = tuple(None if given is None else given.shape for given in inputs)
         if kind not in self._made:
-            self._made[kind] = _Recording(self._function, inputs)
+            self._made[kind] = _Recording(self._function, inputs, self._device)
         return self._made[kind].play(inputs)
 
 
 class _Recording:
-    _side: torch.cuda.Stream | None = None
-    _pool: Any = None
+    _shared: ClassVar[dict[torch.device, tuple[torch.cuda.Stream, Any]]] = {}
+    """By device: the stream on which is recorded, and the memory."""
 
-    def __init__(self, function: Callable[..., tuple[Tensor, Tensor]], inputs: tuple[Tensor | None, ...]) -> None:
-        if _Recording._side is None or _Recording._pool is None:
-            _Recording._side, _Recording._pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()
-        side, current = _Recording._side, torch.cuda.current_stream()
-        self._inputs = [None if given is None else given.clone() for given in inputs]
-        side.wait_stream(current)
-        with torch.cuda.stream(side):
-            for _ in range(WARM_UPS):
-                function(*self._inputs)
-        current.wait_stream(side)
-        self._graph = torch.cuda.CUDAGraph()
-        # Of this thread only: a loader's thread pins memory meanwhile.
-        with torch.cuda.graph(self._graph, pool=_Recording._pool, stream=side, capture_error_mode="thread_local"):
-            self._outputs = function(*self._inputs)
+    def __init__(
+        self, function: Callable[..., tuple[Tensor, Tensor]], inputs: tuple[Tensor | None, ...], device: torch.device
+    ) -> None:
+        with torch.cuda.device(device):
+            if device not in self._shared:
+                self._shared[device] = (torch.cuda.Stream(device), torch.cuda.graph_pool_handle())
+            (side, pool), current = self._shared[device], torch.cuda.current_stream(device)
+            self._device = device
+            self._inputs = [None if given is None else given.clone() for given in inputs]
+            side.wait_stream(current)
+            with torch.cuda.stream(side):
+                for _ in range(WARM_UPS):
+                    function(*self._inputs)
+            current.wait_stream(side)
+            self._graph = torch.cuda.CUDAGraph()
+            # Of this thread only: a loader's thread pins memory meanwhile.
+            with torch.cuda.graph(self._graph, pool=pool, stream=side, capture_error_mode="thread_local"):
+                self._outputs = function(*self._inputs)
 
     def play(self, inputs: tuple[Tensor | None, ...]) -> tuple[Tensor, Tensor]:
-        for place, given in zip(self._inputs, inputs, strict=True):
-            if place is not None and given is not None:
-                place.copy_(given)
-        self._graph.replay()
+        with torch.cuda.device(self._device):
+            for place, given in zip(self._inputs, inputs, strict=True):
+                if place is not None and given is not None:
+                    place.copy_(given)
+            self._graph.replay()
         return self._outputs

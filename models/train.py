@@ -127,7 +127,10 @@ def resume(learners: Class, path: Path) -> None:
     """Go on from ``path`` and what lies in the students' folders beside it. ``CheckpointError``: it cannot be."""
     learners.teacher.resume(path)
     for student, run in learners.students:
-        run.resume(path.parent / student.model / path.name)
+        beside = path.parent / student.model / path.name
+        run.resume(beside)
+        if run.step != -(-learners.teacher.step // student.every):
+            raise CheckpointError(f"{beside} was written at another step than {path}: start without them")
 
 
 def evaluate(run: Run, pairs: list[Pair]) -> dict[str, float]:
@@ -155,6 +158,7 @@ class Class(NamedTuple):
         batch = self.teacher.step
         loss, teacher = self.teacher.update(lesson, progress)
         losses: list[Tensor | None] = [loss.clone()]
+        teacher = teacher.clone()  # a student's step may write over it, and the next one wants it, too
         for student, run in self.students:
             if batch % student.every:
                 losses.append(None)

@@ -66,5 +66,8 @@ class Captured(Generic[Result]):
             self._graph = graph
         except RuntimeError as error:  # also the driver's errors; slower, but the same result
             torch.cuda.set_stream(current)  # which a recording that ends badly does not put back
+            if isinstance(error, torch.OutOfMemoryError):  # step by step there is no more of it
+                self._inputs, self._output = [], None
+                raise
             logger.warning("steps on the GPU run one by one, for they cannot be recorded: %s", error)
             self._is_plain, self._inputs, self._output = True, [], None

@@ -157,8 +157,20 @@ class DiffusionPainter:
 
     def close(self) -> None:
         """Let go of the networks."""
+        for calls in self._recorded_calls():
+            calls.forget()
+        for network in self._networks():  # a recorded one holds on to itself
+            vars(network).pop("forward", None)
         self._pipeline = None
         self._prompts.clear()
+
+    def _networks(self) -> list[Any]:
+        return [] if self._pipeline is None else [self._pipeline.unet, self._pipeline.controlnet]
+
+    def _recorded_calls(self) -> list[Any]:
+        """What plays the networks' steps back, where they are recorded."""
+        calls = [vars(network).get("forward") for network in self._networks()]
+        return [each for each in calls if hasattr(each, "forget")]
 
     def _strength(self, wished: float) -> float:
         """The strength, or the least at which one step is left to take: without any, the library fails."""
@@ -228,6 +240,8 @@ class DiffusionPainter:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             if isinstance(error, torch.OutOfMemoryError) or "out of memory" in reason.lower():
                 self._is_short_of_memory = self._stream is not None
+                for calls in self._recorded_calls():
+                    calls.forget()
                 raise OutOfMemory(reason) from None  # whose traceback would hold on to the memory
             raise GenerationError(f"the plate cannot be painted: {reason}") from error
 

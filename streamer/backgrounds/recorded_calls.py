@@ -31,6 +31,10 @@ class RecordedCalls:
         self._device = device
         self._made: OrderedDict[object, Captured[Any]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Let go of all recordings and of their memory."""
+        self._made.clear()
+
     def __call__(self, *args: Any, **named: Any) -> Any:
         """The network's result."""
         leaves, form = pytree.tree_flatten((args, named))

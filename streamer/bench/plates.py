@@ -5,7 +5,9 @@ Runs the program's own painter on networks of the real size with random weights:
 
 from __future__ import annotations
 
+import gc
 import statistics
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -136,6 +138,7 @@ def measure_frames(
     def run() -> list[float]:
         return [1000 * timed("cpu", one_frame) for _ in range(frames)]
 
+    usual_turn_s = sys.getswitchinterval()
     if device.startswith("cuda"):
         take_short_turns()  # as the program does where it paints in a thread
     maker = PlateMaker(random_painter("quality", device, sizes), None, Recipe(size=size))
@@ -152,6 +155,7 @@ def measure_frames(
         enough.set()
         thread.join()
         maker.close()
+        sys.setswitchinterval(usual_turn_s)
     if failures:  # frames beside a painter that had ended tell nothing of it
         raise failures[0]
     p50, p99 = (float(np.percentile(idle, share)) for share in (50, 99))
@@ -220,6 +224,8 @@ def _reset_memory(device: str) -> None:
     if device.startswith("cuda"):
         import torch
 
+        gc.collect()
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
+
 import torch
 
+from streamer.backgrounds.inpaint import DiffusionPainter, PainterSettings
 from streamer.backgrounds.recorded_calls import KEPT, RecordedCalls
 
 
@@ -37,3 +40,21 @@ def test_each_kind_of_call_is_recorded_once_and_the_oldest_are_given_up():
     assert dict(calls._made) == kept
     calls(torch.ones(KEPT + 2), torch.tensor(1), scale=2.0)
     assert len(set(calls._made) - set(kept)) == 1
+
+
+def test_a_painter_that_is_closed_holds_on_to_no_recorded_network():
+    class Pipeline:
+        def __init__(self):
+            self.unet, self.controlnet = Network(), Network()
+
+    pipeline = Pipeline()
+    network = pipeline.unet
+    network.forward = RecordedCalls(network.forward, torch.device("cpu"))
+    network(torch.ones(2), torch.tensor(1))
+    recorded, gone = network.forward, weakref.ref(network)
+    painter = DiffusionPainter(pipeline, PainterSettings())
+    painter.close()
+    assert not recorded._made
+    del recorded, network, pipeline
+    assert gone() is None
+    painter.close()

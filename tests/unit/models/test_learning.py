@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.checkpoints import CheckpointError
 from models.learning import Lesson, Run
 from models.losses import taught_loss
 from models.recorded import Recorded
-from models.train import Class, assemble
+from models.train import Class, assemble, resume
 from models.training_config import Shape, Student, TrainConfig
 
 CONFIG = TrainConfig(
@@ -105,3 +106,31 @@ def test_off_cuda_a_recorded_step_is_simply_called() -> None:
     one = torch.ones(1)
     assert recorded(one, None)[0] == 2
     assert calls == [None]
+
+
+def test_a_checkpoint_of_another_device_goes_on_as_this_one_wants_it(tmp_path: Path, one_torch_thread: None) -> None:
+    run = Run(CONFIG, tmp_path, CPU, None)
+    run.update(lesson(), 0.0)
+    for group in run.optimizer.param_groups:  # as a run on a GPU leaves them
+        group.update(lr=torch.tensor(0.5), fused=True, capturable=True)
+    run.save()
+    resumed = Run(CONFIG, tmp_path, CPU, None)
+    resumed.resume(tmp_path / "last.pt")
+    group = resumed.optimizer.param_groups[0]
+    assert (type(group["lr"]), group["fused"], group["capturable"]) == (float, None, False)
+    before = resumed.network.final_conv.weight.detach().clone()
+    resumed.update(lesson(), 0.0)
+    assert not torch.equal(before, resumed.network.final_conv.weight)
+
+
+def test_students_of_another_moment_are_refused(tmp_path: Path, one_torch_thread: None) -> None:
+    students = [(Student(model="compact", scales=(1.0,)), None)]
+    learners = assemble(CONFIG, tmp_path, CPU, None, students)
+    learners.learn(lesson(), 0.0)
+    for run in learners.runs:
+        run.save()
+    resume(assemble(CONFIG, tmp_path, CPU, None, students), tmp_path / "last.pt")
+    learners.learn(lesson(), 0.0)
+    learners.teacher.save()
+    with pytest.raises(CheckpointError, match="another step"):
+        resume(assemble(CONFIG, tmp_path, CPU, None, students), tmp_path / "last.pt")
