@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from streamer.errors import MissingExtra, SegmentationError
 from streamer.frames import Alpha
 from streamer.priorities import usable_cores
+from streamer.segmentation.last_step import alpha_of, without_last_step
 
 if TYPE_CHECKING:
     from models.unet import UNet
@@ -137,7 +138,8 @@ class OpenVinoRuntime(Runtime):
         if request is None:
             request = self._compile(batch.shape)
         request.infer({0: batch}, share_inputs=True)  # it is this very array until the call returns
-        result: Alpha = request.get_output_tensor(0).data[0, 0].copy()
+        found = request.get_output_tensor(0).data[0]
+        result: Alpha = found[0].copy() if len(found) == 1 else alpha_of(found)
         return result
 
     def prepare(self, shape: tuple[int, int, int, int]) -> None:
@@ -146,7 +148,7 @@ class OpenVinoRuntime(Runtime):
             self._compile(shape)
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
-        model = self._core.read_model(self._onnx)
+        model = without_last_step(self._core.read_model(self._onnx))
         model.reshape(list(shape))
         settings = {
             "INFERENCE_NUM_THREADS": spare_threads(),
