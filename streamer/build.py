@@ -94,20 +94,22 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         loading.start()
         stack.callback(loading.join)
         is_painted = config.is_painted and config.write == "composite"
-        specs = _background_specs(config, is_live=source.info.is_live)
+        is_live = source.info.is_live
+        specs = _background_specs(config, is_live=is_live)
         names = (PAINTED, *specs) if is_painted else specs
         # Whoever names nothing but prompts has not asked for the blurred room, which is the default.
         in_turn = () if is_painted and config.background == ("blur",) else config.background
         hidden = len(specs) - len(in_turn)
         stats, controls = Stats(), Controls(names, config.prompt if is_painted else (), hidden=hidden)
         behind = [stack.enter_context(closing(_open_background(spec, source))) for spec in specs]
-        segmenter = stack.enter_context(closing(networks.open_matte(config, stats)))
+        segmenter = stack.enter_context(closing(networks.open_matte(config, stats, is_live=is_live)))
         painted: GeneratedBackground | None = None
         if is_painted:
             painted = stack.enter_context(closing(painter.open_generated(config, source.info, controls, stats)))
             behind.insert(0, painted)
-        is_adaptive = source.info.is_live and config.adaptive_quality
-        finder = stack.enter_context(closing(adapted(segmenter, config.matte_detail))) if is_adaptive else segmenter
+        detail = networks.matte_detail(config, is_live=is_live)
+        is_adaptive = is_live and config.adaptive_quality
+        finder = stack.enter_context(closing(adapted(segmenter, detail))) if is_adaptive else segmenter
         frame_path: DevicePath | HostPath | None = networks.open_frame_path(config, segmenter, source.info)
         if frame_path is None and source.info.picture is None and isinstance(finder, SettlingSegmenter):
             frame_path = HostPath(finder)
@@ -117,14 +119,14 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             controls,
             stats,
             write=config.write,
-            failures_allowed=None if source.info.is_live else FAILURES_ALLOWED,
+            failures_allowed=None if is_live else FAILURES_ALLOWED,
             auto_center=AutoCenter() if config.auto_center else None,
             blending=_blending(config),
             picture=source.info.picture,
             hold=frame_path.hold if frame_path else None,
         )
         hotkeys: Hotkeys | None = None
-        if source.info.is_live:
+        if is_live:
             hotkeys = stack.enter_context(closing(_open_hotkeys(config, outputs, controls)))
         stills = stack.enter_context(closing(Stills(config.still_folder, lambda: controls.state.stills)))
         figures = RunningFigures(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
-from models.framing import framing
+from models.framing import Framing, framing
+from models.unet_config import UNetConfig
 from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.segmentation.adaptive import AdaptiveSegmenter
 from streamer.segmentation.clean_plate import open_clean_plate
@@ -23,9 +24,9 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
-INPUT_SHARES = {"normal": (1.0, 0.7, 0.5, 0.34), "fine": (1.63, 1.0, 0.7, 0.5, 0.34)}
+INPUT_SHARES = {"normal": (1.0, 0.7, 0.5, 0.34), "fine": (2.4, 1.0, 0.7, 0.5, 0.34)}
 """For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
-usual area. For 16:9: 512x288, 384x224, 320x192, 256x160 and 224x128."""
+usual area. For 16:9: 608x352, 384x224, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -103,8 +104,14 @@ def open_segmenter(
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
     shares = INPUT_SHARES[detail] if chosen == "cpu" else INPUT_SHARES[detail][:1]
-    usual, *smaller = (partial(framing, config=config, share=share) for share in shares)
-    return NetworkSegmenter(model, usual, running, smaller=smaller, **habits)
+    largest, *smaller = (partial(_entering, config=config, share=share) for share in shares)
+    usual = partial(framing, config=config)
+    return NetworkSegmenter(model, largest, running, smaller=smaller, remembered=usual, **habits)
+
+
+def _entering(width: int, height: int, config: UNetConfig, share: float) -> Framing:
+    """How a picture of that size enters the network; more than the usual area only as far as the picture has it."""
+    return framing(width, height, config, share=min(share, max(1.0, width * height / config.input_area_px)))
 
 
 def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> NetworkSegmenter | AdaptiveSegmenter:

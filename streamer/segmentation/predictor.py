@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
+from models.detail import coarser, with_detail
 from models.framing import Framing
 from models.steady import Steadier
 from streamer.errors import SegmentationError
@@ -41,6 +42,7 @@ class NetworkSegmenter:
         rules: what the user says about the matte.
         stats: where to note the times of ``network``, ``settle`` and ``refine``; None = nowhere.
         smaller: the same as ``framing`` for smaller sizes of the input, among which ``step`` chooses.
+        remembered: the same for the size at which mattes of larger input are settled; None = always at the input's.
     """
 
     def __init__(
@@ -54,9 +56,11 @@ class NetworkSegmenter:
         rules: MatteRules = NO_RULES,
         stats: Stats | None = None,
         smaller: Sequence[Callable[[int, int], Framing]] = (),
+        remembered: Callable[[int, int], Framing] | None = None,
     ) -> None:
         self._model = model
         self._framings = tuple(lru_cache(KNOWN_FRAMINGS)(size) for size in (framing, *smaller))
+        self._remembered = lru_cache(KNOWN_FRAMINGS)(remembered) if remembered else None
         self._runtime: Runtime | None = runtime
         self._stats = stats
         self._rules = rules
@@ -170,12 +174,12 @@ class NetworkSegmenter:
             raise SegmentationError(
                 f"the network's alpha is {small.shape}, too small for a picture of {seen.shape[:2]}"
             )
-        if self._clean_plate is None:
-            return self._sorter.sort(self._steadier.steady(seen, stretch_contrast(small)))
-        cleaned = self._clean_plate.clean(seen, small)
-        steadied = self._steadier.steady(seen, stretch_contrast(cleaned.alpha), certain=cleaned.strange)
-        # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
-        return self._sorter.sort(steadied - steadied * cleaned.room)
+        coarse = self._remembered(*self._picture).content if self._remembered and self._picture else None
+        if coarse is None or coarse[0] >= seen.shape[1]:
+            return self._settled(seen, small)
+        before = coarser(small, coarse)
+        after = self._settled(cv2.resize(seen, coarse, interpolation=cv2.INTER_LINEAR).astype(np.uint8), before)
+        return with_detail(stretch_contrast(small), stretch_contrast(before), after)
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
@@ -198,6 +202,14 @@ class NetworkSegmenter:
         """What a picture of that size is scaled to, and the network's input."""
         content, padded = self._framings[self.step](*picture)
         return Size(*content), Size(*padded)
+
+    def _settled(self, seen: Image, small: Alpha) -> Alpha:
+        if self._clean_plate is None:
+            return self._sorter.sort(self._steadier.steady(seen, stretch_contrast(small)))
+        cleaned = self._clean_plate.clean(seen, small)
+        steadied = self._steadier.steady(seen, stretch_contrast(cleaned.alpha), certain=cleaned.strange)
+        # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
+        return self._sorter.sort(steadied - steadied * cleaned.room)
 
     def _alpha_of(self, runtime: Runtime, seen: Image, padded: Size) -> Alpha:
         """The network's alpha of its own small picture; of the very picture that it saw last it would be the same."""
