@@ -14,17 +14,15 @@ from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from models.compiled import compiled, given, made
+from models.compiled import compiled, given, made, rows_of
 from streamer.errors import ConfigError
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
 from streamer.segmentation.mending import OTHER, mend
-from streamer.segmentation.strangeness import STRANGE, Colours, largest, strangeness
+from streamer.segmentation.room_memory import CLEAR_AFTER, LEARNT_AFTER, MEMORY, Colours, Counts, Mask, remember
+from streamer.segmentation.strangeness import STRANGE, difference_of, strangeness
 
-Counts: TypeAlias = NDArray[np.uint8]
-Mask: TypeAlias = NDArray[np.bool_]
 Origin: TypeAlias = Literal["learn", "snap"]
 """``learn``: from what shows beside the person. ``snap``: the first second shows the empty room."""
 
@@ -41,17 +39,6 @@ CLEAR_SHARE = 1 / 8
 that person's foot, which the network lost. It must not count as strange when the floor is seen again."""
 LEARN_EVERY = 2
 """The room is learnt from every second frame: half the time."""
-LEARNT_AFTER = 3
-"""How many of those frames must have shown a pixel of the room before it is known."""
-CLEAR_AFTER = 12
-"""The same with nobody near, before what differs from it may be taken for a person."""
-PATIENCE = 45
-"""How many of them must show something else than a pixel's known room, and never that room, before it is forgotten:
-the network may lose somebody who walks through for a second or two."""
-MEMORY = 12
-"""How many of the last of them what is known is about the mean of: the room's light changes slowly."""
-WEIGHTS = 1 / (np.minimum(np.arange(256, dtype=np.float32), MEMORY - 1) + 1)
-"""Weight of a new frame by how many have shown that pixel of the room."""
 SAMPLE_PX = 8
 """The light is judged on every eighth pixel of every eighth row."""
 LEAST_SAMPLES = 50
@@ -131,7 +118,7 @@ class CleanPlate:
         is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
         sure = is_room & known
         seen, expected, is_same_light = self._compared(picture, sure)
-        difference = largest(cv2.absdiff(seen, expected))
+        difference = difference_of(seen, expected)
         is_other = difference >= OTHER
         sure_px = int(np.count_nonzero(sure))
         matching = 1 - np.count_nonzero(is_other & sure) / max(1, sure_px)
@@ -140,14 +127,15 @@ class CleanPlate:
             return Cleaned(alpha, np.zeros_like(alpha), np.zeros_like(alpha))
         self._frame += 1
         if self._learns and self._frame % LEARN_EVERY == 1:
-            self._learn(picture.astype(np.float32), is_room, is_other, is_clear(alpha))
+            counts = (self._seen, self._seen_clear, self._changed)
+            remember(rows_of(picture), is_room, is_other, is_clear(alpha), rows_of(self._room), *counts)
         strange = np.zeros_like(alpha)
         if sure_px > LEAST_SURE * alpha.size:
             is_certain = known & (self._seen_clear >= CLEAR_AFTER)
             strange = strangeness(seen, expected, difference * is_certain.view(np.uint8), alpha)
             strange *= min(1.0, (matching - LEAST_MATCHING) / (WELL_MATCHING - LEAST_MATCHING))
         window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
-        around = cv2.dilate(np.where(known, difference, np.uint8(255)), window)
+        around = cv2.dilate(difference | (known.view(np.uint8) - np.uint8(1)), window)  # 255 where nothing is known
         # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
         around = cv2.erode(around, window)
         mended, room = np.empty_like(alpha), np.empty_like(alpha)
@@ -181,28 +169,6 @@ class CleanPlate:
         if self._snapped == SNAP_FRAMES:
             self._seen[:] = MEMORY
             self._seen_clear[:] = MEMORY
-
-    def _learn(self, colours: Colours, is_room: Mask, is_other: Mask, is_clear: Mask) -> None:
-        """Average what shows of the room into what is known of it, and forget it where it has changed for good.
-
-        Near a person only what was never seen clear of one is learnt: what changes there may be the person's foot.
-        """
-        may_learn = is_clear | (self._seen_clear < CLEAR_AFTER)
-        is_shown = is_room & may_learn
-        is_known = self._seen >= LEARNT_AFTER
-        # With nobody near a thing that was put there, and that the network never quite rules out, is the room's, too.
-        is_changed = (is_room | is_clear) & may_learn & is_other & is_known
-        self._changed[is_shown & ~is_changed] = 0
-        self._changed[is_changed] += 1
-        is_new = (self._changed > PATIENCE) | (is_shown & is_other & ~is_known)
-        for times in (self._seen, self._seen_clear, self._changed):
-            times[is_new] = 0
-        shown = (is_shown & ~is_changed).view(np.uint8)
-        times = np.where(is_clear, self._seen_clear, self._seen)
-        weight = cv2.LUT(times, WEIGHTS) * shown
-        self._room = cv2.blendLinear(colours, self._room, weight, np.float32(1) - weight)
-        self._seen = np.minimum(self._seen + shown, np.uint8(MEMORY))
-        self._seen_clear = np.minimum(self._seen_clear + shown * is_clear, np.uint8(MEMORY))
 
     def _compared(self, picture: Image, sure: Mask) -> tuple[Image, Image, bool]:
         """The picture and the room in its light, both without their noise, and whether it may be the same room at all.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import BOOLEAN, INTEGER, compiled, given, made, part_of_loops
+from models.compiled import BOOLEAN, INTEGER, compiled, given, made
 from streamer.frames import Alpha, Levels
 
 SAME, OTHER = 7, 14
@@ -17,35 +17,6 @@ HAZE = (0.04, 0.08)
 """Alpha up to which nothing is left of earlier frames where the room may show, and from which all of it."""
 EVIDENCE = 3.0
 """What a strange pixel adds to the logit of its alpha: a third becomes nine tenths."""
-
-
-@part_of_loops
-def _mended(
-    found: np.float32,
-    value: np.float32,
-    difference: int,
-    around: int,
-    is_known: bool,
-    surest: np.float32,
-    strangest: int,
-) -> tuple[np.float32, np.float32]:
-    """What becomes of a pixel's alpha, and whether the room is all that is left there; see ``mend``.
-
-    Args:
-        found: the network's.
-        value: the same, and what is strange.
-        difference: see ``mend``.
-        around: likewise.
-        is_known: likewise.
-        surest: the network's alpha from which the room does not count at all.
-        strangest: see ``mend``.
-    """
-    zero, one = np.float32(0), np.float32(1)
-    own = min(max((np.float32(OTHER) - np.float32(around)) * np.float32(1 / (OTHER - SAME)), zero), one)
-    own *= min(max((surest - found) * np.float32(1 / (SURE_PERSON[1] - SURE_PERSON[0])), zero), one)
-    value -= value * (own if difference < OTHER else zero)
-    left = min(max((np.float32(HAZE[1]) - value) * np.float32(1 / (HAZE[1] - HAZE[0])), zero), one)
-    return value, (left if is_known and difference < strangest else zero)  # in a shadow of somebody, too
 
 
 @compiled(
@@ -78,16 +49,36 @@ def mend(
         mended: the result, as in ``Cleaned``.
         room: likewise.
     """
+    zero, one = np.float32(0), np.float32(1)
     # A room that was given or snapped counts against whomever the network is sure of, too.
     surest = np.float32(SURE_PERSON[1]) if is_learnt else np.float32(SURE_PERSON[1] + 1)
+    other, most, haze = np.float32(OTHER), np.float32(strangest), np.float32(HAZE[1])
+    per_own, per_haze = np.float32(1 / (OTHER - SAME)), np.float32(1 / (HAZE[1] - HAZE[0]))
+    per_sure = np.float32(1 / (SURE_PERSON[1] - SURE_PERSON[0]))
     height, width = alpha.shape
+    owns, may_show = np.empty(width, np.float32), np.empty(width, np.float32)
     for y in range(height):
         values, others, nearby, is_known = alpha[y], difference[y], around[y], known[y]
         certain, result, shown = strange[y], mended[y], room[y]
         for x in range(width):
-            result[x], shown[x] = _mended(values[x], values[x], others[x], nearby[x], is_known[x], surest, strangest)
+            own = min(max((other - np.float32(nearby[x])) * per_own, zero), one)
+            owns[x] = own * np.float32(others[x] < OTHER)
+        for x in range(width):  # in a shadow of somebody, too
+            may_show[x] = np.float32(is_known[x]) * min(max(most - np.float32(others[x]), zero), one)
+        strangest_here = zero
+        for x in range(width):
+            found = values[x]
+            value = found - found * (owns[x] * min(max((surest - found) * per_sure, zero), one))
+            result[x] = value
+            shown[x] = min(max((haze - value) * per_haze, zero), one) * may_show[x]
+            strangest_here = max(strangest_here, certain[x])
+        if strangest_here == 0:  # as in most rows; the loop below is slow even where it does nothing
+            continue
         for x in range(width):
             if certain[x] > 0:  # logit and sigmoid in one: the odds are multiplied
-                odds = values[x] * np.exp(certain[x] * np.float32(EVIDENCE))
-                value = odds / (odds + (np.float32(1) - values[x]))
-                result[x], shown[x] = _mended(values[x], value, others[x], nearby[x], is_known[x], surest, strangest)
+                found = values[x]
+                odds = found * np.exp(certain[x] * np.float32(EVIDENCE))
+                value = odds / (odds + (one - found))
+                value -= value * (owns[x] * min(max((surest - found) * per_sure, zero), one))
+                result[x] = value
+                shown[x] = min(max((haze - value) * per_haze, zero), one) * may_show[x]

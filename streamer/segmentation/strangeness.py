@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.frames import Alpha, Image
+from models.compiled import compiled, given, made, rows_of
+from streamer.frames import Alpha, Image, Levels
 
 Colours: TypeAlias = NDArray[np.float32]
 Pixels = TypeVar("Pixels", NDArray[np.uint8], NDArray[np.float32])
@@ -83,6 +84,26 @@ def largest(channels: Pixels) -> Pixels:
     red, green, blue = cv2.split(channels)
     greatest: Pixels = cv2.max(cv2.max(red, green), blue)
     return greatest
+
+
+def difference_of(seen: Image, expected: Image) -> Levels:
+    """How far two pictures are apart in the farthest channel of each pixel: uint8 ``(h, w, 3)`` to ``(h, w)``."""
+    farthest = np.empty(seen.shape[:2], np.uint8)
+    _compare(rows_of(seen), rows_of(expected), farthest)
+    return farthest
+
+
+@compiled(*(given("uint8", 2, packed=True) for _ in range(2)), made("uint8", 2, packed=True))
+def _compare(seen: Image, expected: Image, farthest: Levels) -> None:
+    """Fill in the farthest channel's difference, ``(h, w)``, of pictures ``(h, 3 w)``."""
+    height, width = farthest.shape
+    differences = np.empty(3 * width, np.uint8)
+    for y in range(height):
+        now, then, most = seen[y], expected[y], farthest[y]
+        for index in range(3 * width):
+            differences[index] = max(now[index], then[index]) - min(now[index], then[index])
+        for x in range(width):
+            most[x] = max(max(differences[3 * x], differences[3 * x + 1]), differences[3 * x + 2])
 
 
 def ramp(values: Colours, ends: tuple[float, float]) -> Colours:

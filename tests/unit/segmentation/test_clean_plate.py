@@ -8,7 +8,8 @@ import pytest
 
 from streamer.errors import ConfigError
 from streamer.frames import Alpha, Image
-from streamer.segmentation.clean_plate import LEARN_EVERY, LEARNT_AFTER, SNAP_FRAMES, CleanPlate, open_clean_plate
+from streamer.segmentation.clean_plate import LEARN_EVERY, SNAP_FRAMES, CleanPlate, open_clean_plate
+from streamer.segmentation.room_memory import LEARNT_AFTER
 
 HEIGHT, WIDTH = 90, 160
 COAT = np.s_[20:60, 120:140]

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from models.framing import Framing
 from streamer.frames import Alpha, Image
-from streamer.segmentation.clean_plate import CLEAR_AFTER, LEARN_EVERY, PATIENCE, CleanPlate, fitted_light
+from streamer.segmentation.clean_plate import LEARN_EVERY, CleanPlate, fitted_light
 from streamer.segmentation.predictor import NetworkSegmenter
+from streamer.segmentation.room_memory import CLEAR_AFTER, PATIENCE
 from streamer.segmentation.runtimes import Runtime
 
 HEIGHT, WIDTH = 96, 160
