@@ -1,7 +1,7 @@
-"""A matte finer than what is remembered of a clip: settled at a coarser size, with its own detail put back.
+"""A matte that was mended at a coarser size, with its own detail put back.
 
-What the network sees may be large for the sake of edges. Averaging over time, and knowing the room, need not be: they
-cost in proportion to the area, and what they change are places and not edges.
+What the network sees may be large for the sake of edges. What is known of the room need not be: looking at it costs in
+proportion to the area, and what it changes are places and not edges.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from models.compiled import compiled, given, made
 Matte = NDArray[np.float32]
 
 REACH_PX = 3
-"""Side of the window of the settled matte, in its own pixels, that bounds what the detail may add or take away."""
+"""Side of the window of the mended matte, in its own pixels, that bounds what the detail may add or take away."""
 MARGIN = 3.0
 """How many times as much as in that window there may be of the person, or of the room, in one pixel of the detail: a
 strand of one pixel is a third of a coarser one."""
@@ -49,7 +49,7 @@ def _put_back(fine: Matte, change: Matte, least: Matte, most: Matte, result: Mat
     Args:
         fine: ``(h, w)``.
         change: ``(h', w')``, interpolated in between, as the other two are.
-        least: of the settled matte in each window.
+        least: of the mended matte in each window.
         most: likewise.
         result: ``(h, w)``.
     """

@@ -20,7 +20,6 @@ import numpy as np
 
 from models.clips import make_clips
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
-from models.detail import with_detail
 from models.framing import framing
 from models.matting import Matte, matte_picture
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
@@ -28,7 +27,6 @@ from models.peers.runner import run_mediapipe
 from models.steady import Steadier
 from models.training_config import TrainConfig, left_out_rooms
 from models.unet import UNet
-from models.unet_config import CONFIGS, UNetConfig
 
 Sequences: TypeAlias = Sequence[Sequence[Picture]]
 CLIPS, CLIP_LENGTH = 24, 24
@@ -76,8 +74,8 @@ def validation_sets(config: TrainConfig, config_path: Path, data: Path) -> list[
     return sets
 
 
-def our_entry(network: UNet, model: str, sequences: Sequences, *, steadiness: float) -> Entry:
-    """The network's mattes, averaged over time where the picture stands still, as the program averages that model's."""
+def our_entry(network: UNet, sequences: Sequences, *, steadiness: float) -> Entry:
+    """The network's mattes, averaged over time where the picture stands still."""
     matte_picture(network, sequences[0][0])  # the first call also sets the runtime up
     mattes, durations_ms = [], []
     for pictures in sequences:
@@ -86,7 +84,7 @@ def our_entry(network: UNet, model: str, sequences: Sequences, *, steadiness: fl
             started_s = time.perf_counter()
             alpha = matte_picture(network, picture)
             if len(pictures) > 1:
-                alpha = _steadied(steadier, min(network.config, CONFIGS[model], key=_area_px), picture, alpha)
+                alpha = _steadied(steadier, network, picture, alpha)
             durations_ms.append((time.perf_counter() - started_s) * 1e3)
             steadied.append(alpha)
         mattes.append(steadied)
@@ -96,7 +94,7 @@ def our_entry(network: UNet, model: str, sequences: Sequences, *, steadiness: fl
 def score_video(network: UNet, model: str, video: Path, *, peer: Path | None, steadiness: float) -> dict[str, float]:
     """``flicker`` of a real video's first seconds, whose truth nobody knows, by entrant."""
     pictures = _read_video(video)
-    entries = {model: our_entry(network, model, [pictures], steadiness=steadiness)}
+    entries = {model: our_entry(network, [pictures], steadiness=steadiness)}
     if peer is not None:
         entries |= peer_entries([pictures], peer)
     return {name: flicker(np.stack(entry.mattes[0]), np.stack(pictures)) for name, entry in entries.items()}
@@ -118,18 +116,14 @@ def _read_video(path: Path) -> list[Picture]:
     return pictures
 
 
-def _area_px(config: UNetConfig) -> int:
-    return config.input_area_px
-
-
-def _steadied(steadier: Steadier, config: UNetConfig, picture: Picture, alpha: Matte) -> Matte:
-    """At the size at which the program does it: that of a network's usual input, or of a smaller one."""
+def _steadied(steadier: Steadier, network: UNet, picture: Picture, alpha: Matte) -> Matte:
+    """At the size at which the program does it."""
     height, width = alpha.shape
-    content = framing(width, height, config).content
-    seen = cv2.resize(picture, content, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    fine = alpha.astype(np.float32)
-    before = cv2.resize(fine, content, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return with_detail(fine, before, steadier.steady(seen, before))
+    content = framing(width, height, network.config).content
+    small = steadier.steady(
+        cv2.resize(picture, content, interpolation=cv2.INTER_AREA), cv2.resize(alpha, content).astype(np.float32)
+    )
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
 def peer_entries(sequences: Sequences, interpreter: Path) -> dict[str, Entry]:
@@ -189,7 +183,7 @@ def compete(
     """Scores by set and entrant, ``median_ms`` among them; told in lines for people as they come."""
     board: dict[str, dict[str, dict[str, float]]] = {}
     for found in sets:
-        entries = {model: our_entry(network, model, found.sequences, steadiness=steadiness)}
+        entries = {model: our_entry(network, found.sequences, steadiness=steadiness)}
         if peer is not None:
             entries |= peer_entries(found.sequences, peer)
         board[found.name] = {

@@ -215,7 +215,7 @@ class StreamConfig(BaseModel):
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
     matte_detail: Literal["auto", "normal", "fine"] = "auto"
     """How large a picture the network sees. Fine cuts legs and hair more finely, keeps less of what stands beside a
-    head, and takes the network more than twice the time; auto is fine for files and normal live."""
+    head, and takes the network twice the time; auto is fine for files and normal live."""
     adaptive_quality: bool = True
     """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
 

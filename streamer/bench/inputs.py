@@ -60,6 +60,7 @@ def program_settings(settings: OfProgram) -> dict[str, object]:
         "device": settings.device,
         "frame_path": "gpu" if settings.device == "cuda" else "cpu",
         "runtime": settings.runtime,
+        "matte_detail": settings.matte_detail,
         "weights": None if settings.weights is None else str(settings.weights),
         "log_level": "error",
     }

@@ -24,9 +24,9 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
-INPUT_SHARES = {"normal": (1.0, 0.7, 0.5, 0.34), "fine": (2.4, 1.0, 0.7, 0.5, 0.34)}
+INPUT_SHARES = {"normal": (1.0, 0.7, 0.5, 0.34), "fine": (2.0, 1.0, 0.7, 0.5, 0.34)}
 """For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
-usual area. For 16:9: 608x352, 384x224, 320x192, 256x160 and 224x128."""
+usual area. For 16:9: 544x320, 384x224, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -106,7 +106,7 @@ def open_segmenter(
     shares = INPUT_SHARES[detail] if chosen == "cpu" else INPUT_SHARES[detail][:1]
     largest, *smaller = (partial(_entering, config=config, share=share) for share in shares)
     usual = partial(framing, config=config)
-    return NetworkSegmenter(model, largest, running, smaller=smaller, remembered=usual, **habits)
+    return NetworkSegmenter(model, largest, running, smaller=smaller, usual=usual, **habits)
 
 
 def _entering(width: int, height: int, config: UNetConfig, share: float) -> Framing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -16,10 +17,11 @@ from models.framing import Framing
 from models.steady import Steadier
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Levels, Pixels, Planes, Size
-from streamer.segmentation.clean_plate import CleanPlate
+from streamer.segmentation.clean_plate import Cleaned, CleanPlate
 from streamer.segmentation.refine import refine
 from streamer.segmentation.rules import MatteRules, PatchSorter, move_edge
 from streamer.segmentation.runtimes import Runtime
+from streamer.segmentation.strips import without_strips
 from streamer.stats import Stats
 from streamer.yuv import shrunk
 
@@ -42,7 +44,7 @@ class NetworkSegmenter:
         rules: what the user says about the matte.
         stats: where to note the times of ``network``, ``settle`` and ``refine``; None = nowhere.
         smaller: the same as ``framing`` for smaller sizes of the input, among which ``step`` chooses.
-        remembered: the same for the size at which mattes of larger input are settled; None = always at the input's.
+        usual: the same for the size at which mattes of larger input are mended; None = always at the input's.
     """
 
     def __init__(
@@ -56,11 +58,11 @@ class NetworkSegmenter:
         rules: MatteRules = NO_RULES,
         stats: Stats | None = None,
         smaller: Sequence[Callable[[int, int], Framing]] = (),
-        remembered: Callable[[int, int], Framing] | None = None,
+        usual: Callable[[int, int], Framing] | None = None,
     ) -> None:
         self._model = model
         self._framings = tuple(lru_cache(KNOWN_FRAMINGS)(size) for size in (framing, *smaller))
-        self._remembered = lru_cache(KNOWN_FRAMINGS)(remembered) if remembered else None
+        self._usual = lru_cache(KNOWN_FRAMINGS)(usual) if usual else None
         self._runtime: Runtime | None = runtime
         self._stats = stats
         self._rules = rules
@@ -174,12 +176,21 @@ class NetworkSegmenter:
             raise SegmentationError(
                 f"the network's alpha is {small.shape}, too small for a picture of {seen.shape[:2]}"
             )
-        coarse = self._remembered(*self._picture).content if self._remembered and self._picture else None
+        coarse = self._usual(*self._picture).content if self._usual and self._picture else None
         if coarse is None or coarse[0] >= seen.shape[1]:
-            return self._settled(seen, small)
-        before = coarser(small, coarse)
-        after = self._settled(cv2.resize(seen, coarse, interpolation=cv2.INTER_LINEAR).astype(np.uint8), before)
-        return with_detail(stretch_contrast(small), stretch_contrast(before), after)
+            mended = self._mended(seen, small)
+        else:
+            before = coarser(small, coarse)
+            picture = cv2.resize(seen, coarse, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+            found = self._mended(picture, before)
+            size = (seen.shape[1], seen.shape[0])
+            room, strange = (
+                cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in (found.room, found.strange)
+            )
+            mended = Cleaned(with_detail(stretch_contrast(small), stretch_contrast(before), found.alpha), room, strange)
+        steadied = self._steadier.steady(seen, mended.alpha, certain=mended.strange)
+        # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
+        return self._sorter.sort(steadied - steadied * mended.room)
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
@@ -203,13 +214,13 @@ class NetworkSegmenter:
         content, padded = self._framings[self.step](*picture)
         return Size(*content), Size(*padded)
 
-    def _settled(self, seen: Image, small: Alpha) -> Alpha:
+    def _mended(self, seen: Image, small: Alpha) -> Cleaned:
+        """The network's alpha, certain where it nearly is, and without what of the room shows to be room."""
         if self._clean_plate is None:
-            return self._sorter.sort(self._steadier.steady(seen, stretch_contrast(small)))
+            nothing = np.zeros_like(small)
+            return Cleaned(stretch_contrast(small), nothing, nothing)
         cleaned = self._clean_plate.clean(seen, small)
-        steadied = self._steadier.steady(seen, stretch_contrast(cleaned.alpha), certain=cleaned.strange)
-        # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
-        return self._sorter.sort(steadied - steadied * cleaned.room)
+        return replace(cleaned, alpha=without_strips(seen, stretch_contrast(cleaned.alpha)))
 
     def _alpha_of(self, runtime: Runtime, seen: Image, padded: Size) -> Alpha:
         """The network's alpha of its own small picture; of the very picture that it saw last it would be the same."""

@@ -40,7 +40,7 @@ def test_without_gpu_and_onnx_torch_runs_on_the_cpu(weights: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_gpu")
-@pytest.mark.parametrize(("detail", "size"), [("normal", "384x224"), ("fine", "608x352")])
+@pytest.mark.parametrize(("detail", "size"), [("normal", "384x224"), ("fine", "544x320")])
 def test_the_detail_is_how_large_a_picture_the_network_sees(detail: str, size: str) -> None:
     segmenter = open_segmenter(device="cpu", detail=detail)
     assert segmenter.segment(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280)

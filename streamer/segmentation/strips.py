@@ -1,0 +1,127 @@
+"""Strips of the room that are taken for the person's edge: a shelf on a shoulder, a wall at an ear.
+
+A network that sees a small picture takes what stands right behind somebody for a part of them, a few pixels wide. Such
+a strip has the colours of the room beside it, and not those of the person a little further in.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.compiled import INTEGER, compiled, given, made, part_of_loops
+from streamer.frames import Alpha, Image
+
+WIDTH_SHARE = 1 / 100
+"""How wide a strip may be, as a share of the picture's longer side. What lies further in is surely the person."""
+REACH = 2
+"""How far away, in such widths, colours are compared with."""
+STEP_PX = 3
+"""Of those pixels every so-manieth of every so-manieth row is looked at."""
+ROOM, PERSON = 0.03, 0.5
+"""Alpha up to which a pixel is surely room, if nothing more is near, and from which it is solid."""
+AWAY_PX = 5
+"""Side of the window that says what is near."""
+UNLIKE = (30, 65)
+"""Difference in levels, in the farthest channel, from the most similar colour of the person nearby: up to the first
+the pixel is the person's own, from the second on it may be none of theirs."""
+MIXED = (0.28, 0.45)
+"""Share of the person in the pixel's colour up to which it may be none of theirs, and from which it is not none."""
+EXCESS = (0.2, 0.5)
+"""By how much the alpha may exceed that share, for at a soft edge colours mix, and by how much it must."""
+SPECK = (0.3, 0.8)
+"""Mean over 3x3 pixels up to which single ones do not count, and from which they count entirely."""
+PERSON_OWN, ROOM_OWN, OPEN = 2, 3, 1
+
+
+def without_strips(picture: Image, alpha: Alpha) -> Alpha:
+    """The alpha without such strips. Thin parts, that have no inside to compare with, stay as they are.
+
+    Args:
+        picture: RGB uint8 ``(h, w, 3)``.
+        alpha: float32 ``(h, w)`` in [0, 1], of this picture.
+
+    Returns:
+        float32 ``(h, w)`` in [0, 1], nowhere more than ``alpha``.
+    """
+    width = max(2, round(max(alpha.shape) * WIDTH_SHARE))
+    window = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    inside = cv2.erode((alpha >= PERSON).view(np.uint8), window)
+    near = cv2.dilate((alpha > ROOM).view(np.uint8), np.ones((AWAY_PX, AWAY_PX), np.uint8))
+    kinds = cv2.max((alpha > ROOM).view(np.uint8), inside * np.uint8(PERSON_OWN))
+    kinds = cv2.max(kinds, (near ^ 1) * np.uint8(ROOM_OWN))
+    strip = np.zeros(alpha.shape, np.uint8)
+    _compare(np.ascontiguousarray(picture), np.ascontiguousarray(alpha), kinds, REACH * width, strip)
+    if not strip.any():
+        return alpha
+    keep = cv2.LUT(cv2.blur(strip, (3, 3)), KEEP)
+    return alpha * keep
+
+
+def _keep() -> NDArray[np.float32]:
+    low, high = SPECK
+    share = np.arange(256, dtype=np.float32) / 255
+    return (1 - np.clip((share - low) / (high - low), 0, 1)).astype(np.float32)
+
+
+KEEP = _keep()
+"""What is left of the alpha, by the mean of the strip around, 0..255."""
+
+
+@part_of_loops
+def _apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> np.int64:
+    """The difference of two colours in the farthest channel."""
+    farthest = np.int64(0)
+    for channel in range(3):
+        farthest = max(farthest, abs(np.int64(one[channel]) - np.int64(other[channel])))
+    return farthest
+
+
+@compiled(
+    given("uint8", 3, packed=True),
+    given("float32", 2, packed=True),
+    given("uint8", 2, packed=True),
+    INTEGER,
+    made("uint8", 2, packed=True),
+)
+def _compare(picture: Image, alpha: Alpha, kinds: Image, reach_px: int, strip: Image) -> None:
+    """Fill in how surely each open pixel is the room's: ``(h, w)`` in 0..255, 0 elsewhere.
+
+    Args:
+        picture: RGB ``(h, w, 3)``.
+        alpha: of this picture.
+        kinds: which pixels are open, the person's own, the room's own, or none of these.
+        reach_px: half-width of the window that is compared with.
+        strip: the result; comes as zeros.
+    """
+    height, width = kinds.shape
+    surely_own, surely_other = UNLIKE
+    allowed, enough = EXCESS
+    little, much = MIXED
+    for y in range(height):
+        for x in range(width):
+            if kinds[y, x] != OPEN:
+                continue
+            own = picture[y, x]
+            unseen = np.int64(1000)
+            person = room = unseen
+            for row in range(max(0, y - reach_px), min(height, y + reach_px + 1), STEP_PX):
+                for column in range(max(0, x - reach_px), min(width, x + reach_px + 1), STEP_PX):
+                    kind = kinds[row, column]
+                    if kind < PERSON_OWN:
+                        continue
+                    difference = _apart(own, picture[row, column])
+                    if kind == PERSON_OWN:
+                        person = min(person, difference)
+                    else:
+                        room = min(room, difference)
+                if person <= surely_own:
+                    break
+            if person == unseen or person <= surely_own:
+                continue
+            unlike = min(1.0, (person - surely_own) / (surely_other - surely_own))
+            share = room / (person + room)
+            pure = min(1.0, max(0.0, (much - share) / (much - little)))
+            excess = min(1.0, max(0.0, (alpha[y, x] - share - allowed) / (enough - allowed)))
+            strip[y, x] = np.uint8(255 * unlike * pure * excess)
