@@ -23,7 +23,6 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -55,16 +54,16 @@ def mean_scores(mattes: dict[str, Matte], masks: Path) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def our_mattes(network: UNet, pictures: list[Path]) -> tuple[dict[str, Matte], float]:
+def our_mattes(network: UNet, pictures: list[Path], share: float = 1.0) -> tuple[dict[str, Matte], float]:
     """Mattes by picture name, and the median milliseconds of one, resizing included."""
     mattes: dict[str, Matte] = {}
     durations_ms = []
     for path in pictures:
         image = read_rgb(path)
         if not mattes:
-            matte_picture(network, image)  # the first call also sets the runtime up
+            matte_picture(network, image, share)  # the first call also sets the runtime up
         started_s = time.perf_counter()
-        mattes[path.stem] = matte_picture(network, image)
+        mattes[path.stem] = matte_picture(network, image, share)
         durations_ms.append((time.perf_counter() - started_s) * 1e3)
     return mattes, statistics.median(durations_ms)
 
@@ -100,23 +99,16 @@ def save_mattes(mattes: dict[str, Matte], pictures: list[Path], folder: Path) ->
         raise DatasetError(f"the mattes cannot be saved in {folder}: {error.strerror or error}") from error
 
 
-def load(model: str, args: argparse.Namespace) -> UNet:
-    """The network, with the asked-for share of its usual input."""
-    network = load_network(model, args.weights)
-    network.config = replace(network.config, input_area_px=round(network.config.input_area_px * args.input_share))
-    return network
-
-
 def score_configuration(args: argparse.Namespace) -> None:
     """Score all that the configuration validates on."""
     config = read_config(args.config)
     model = args.model or config.model
-    network = load(model, args)
+    network = load_network(model, args.weights)
     print(f"{model}, {torch.get_num_threads()} threads; in brackets: times the best peer's")
     peer = args.peer_python if args.against else None
     sets = validation_sets(config, args.config, args.data)
     show = partial(print, flush=True)
-    board = compete(network, model, sets, peer=peer, steadiness=args.steadiness, on_line=show)
+    board = compete(network, model, sets, peer=peer, steadiness=args.steadiness, on_line=show, share=args.input_share)
     if args.json:
         args.json.write_text(json.dumps(board, indent=2) + "\n")
 
@@ -125,19 +117,21 @@ def score_clip(args: argparse.Namespace) -> None:
     """Flicker of a real video."""
     model = args.model or "compact"
     peer = args.peer_python if args.against else None
-    network = load(model, args)
-    for name, value in score_video(network, model, args.video, peer=peer, steadiness=args.steadiness).items():
+    network = load_network(model, args.weights)
+    for name, value in score_video(
+        network, model, args.video, peer=peer, steadiness=args.steadiness, share=args.input_share
+    ).items():
         print(f"{name:20} flicker {value:.3f}")
 
 
 def score_pictures(args: argparse.Namespace) -> None:
     """Matte, save, score and print, ours first."""
     args.model = args.model or "compact"
-    network = load(args.model, args)
+    network = load_network(args.model, args.weights)
     pictures = [path for path in pictures_in(args.images) if not args.validation or is_validation(path.stem)]
     if not pictures:
         raise DatasetError(f"{args.images} holds no picture whose number ends in 9, which --validation asks for")
-    results = {args.model: our_mattes(network, pictures)}
+    results = {args.model: our_mattes(network, pictures, args.input_share)}
     if args.against:
         results |= peer_mattes(pictures, args.peer_python)
     if args.save:
@@ -154,7 +148,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.evaluate", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("config", type=Path, nargs="?", help="training configuration whose validation sets are scored")
     parser.add_argument("--data", type=Path, help="folder that the configuration's names start from")
-    parser.add_argument("--steadiness", type=float, default=0.96, help="of the mattes of clips, as in the program")
+    parser.add_argument("--steadiness", type=float, default=0.97, help="of the mattes of clips, as in the program")
     parser.add_argument("--json", type=Path, help="file that receives the scores of a configuration's sets")
     parser.add_argument("--video", type=Path, help="report how much the matte flickers where this video stands still")
     parser.add_argument("--images", type=Path)
@@ -163,7 +157,10 @@ def main() -> int:
     parser.add_argument("--model", help="compact or classic; not given: the configuration's, else compact")
     parser.add_argument("--weights", type=Path)
     parser.add_argument(
-        "--input-share", type=float, default=1.0, help="of the network's usual input; 1.63 is the program's fine detail"
+        "--input-share",
+        type=float,
+        default=1.0,
+        help="of the network's usual input, as far as the picture has it; 2.4 is the program's fine detail",
     )
     parser.add_argument("--validation", action="store_true", help="only files whose number ends in 9")
     parser.add_argument("--against", choices=["mediapipe"])

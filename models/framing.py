@@ -24,6 +24,11 @@ def framing(width: int, height: int, config: UNetConfig, *, share: float = 1.0) 
     return fit(width, height, multiple_px=config.multiple_px, limit_px=config.input_area_px * AREA_SLACK * share)
 
 
+def entering(width: int, height: int, config: UNetConfig, share: float) -> Framing:
+    """The same; more than the usual area only as far as the picture has it."""
+    return framing(width, height, config, share=min(share, max(1.0, width * height / config.input_area_px)))
+
+
 def fit(width: int, height: int, *, multiple_px: int, limit_px: float) -> Framing:
     """Of all sizes in multiples whose padded area is within the limit, the one where the picture itself is largest."""
     aspect = width / height

@@ -20,7 +20,7 @@ import numpy as np
 
 from models.clips import make_clips
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
-from models.framing import framing
+from models.framing import entering
 from models.matting import Matte, matte_picture
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
@@ -74,27 +74,29 @@ def validation_sets(config: TrainConfig, config_path: Path, data: Path) -> list[
     return sets
 
 
-def our_entry(network: UNet, sequences: Sequences, *, steadiness: float) -> Entry:
-    """The network's mattes, averaged over time where the picture stands still."""
-    matte_picture(network, sequences[0][0])  # the first call also sets the runtime up
+def our_entry(network: UNet, sequences: Sequences, *, steadiness: float, share: float = 1.0) -> Entry:
+    """The network's mattes, averaged over time where the picture stands still; ``share`` is of its usual input."""
+    matte_picture(network, sequences[0][0], share)  # the first call also sets the runtime up
     mattes, durations_ms = [], []
     for pictures in sequences:
         steadier, steadied = Steadier(steadiness), []
         for picture in pictures:
             started_s = time.perf_counter()
-            alpha = matte_picture(network, picture)
+            alpha = matte_picture(network, picture, share)
             if len(pictures) > 1:
-                alpha = _steadied(steadier, network, picture, alpha)
+                alpha = _steadied(steadier, network, picture, alpha, share)
             durations_ms.append((time.perf_counter() - started_s) * 1e3)
             steadied.append(alpha)
         mattes.append(steadied)
     return Entry(mattes, statistics.median(durations_ms))
 
 
-def score_video(network: UNet, model: str, video: Path, *, peer: Path | None, steadiness: float) -> dict[str, float]:
+def score_video(
+    network: UNet, model: str, video: Path, *, peer: Path | None, steadiness: float, share: float = 1.0
+) -> dict[str, float]:
     """``flicker`` of a real video's first seconds, whose truth nobody knows, by entrant."""
     pictures = _read_video(video)
-    entries = {model: our_entry(network, [pictures], steadiness=steadiness)}
+    entries = {model: our_entry(network, [pictures], steadiness=steadiness, share=share)}
     if peer is not None:
         entries |= peer_entries([pictures], peer)
     return {name: flicker(np.stack(entry.mattes[0]), np.stack(pictures)) for name, entry in entries.items()}
@@ -116,10 +118,10 @@ def _read_video(path: Path) -> list[Picture]:
     return pictures
 
 
-def _steadied(steadier: Steadier, network: UNet, picture: Picture, alpha: Matte) -> Matte:
+def _steadied(steadier: Steadier, network: UNet, picture: Picture, alpha: Matte, share: float) -> Matte:
     """At the size at which the program does it."""
     height, width = alpha.shape
-    content = framing(width, height, network.config).content
+    content = entering(width, height, network.config, share).content
     small = steadier.steady(
         cv2.resize(picture, content, interpolation=cv2.INTER_AREA), cv2.resize(alpha, content).astype(np.float32)
     )
@@ -179,11 +181,12 @@ def compete(
     peer: Path | None,
     steadiness: float,
     on_line: Callable[[str], None],
+    share: float = 1.0,
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Scores by set and entrant, ``median_ms`` among them; told in lines for people as they come."""
     board: dict[str, dict[str, dict[str, float]]] = {}
     for found in sets:
-        entries = {model: our_entry(network, found.sequences, steadiness=steadiness)}
+        entries = {model: our_entry(network, found.sequences, steadiness=steadiness, share=share)}
         if peer is not None:
             entries |= peer_entries(found.sequences, peer)
         board[found.name] = {

@@ -18,6 +18,8 @@ from models.compiled import compiled, given, made, rows_of
 Picture = NDArray[np.uint8]
 Matte = NDArray[np.float32]
 
+USUAL_PX = 384
+"""Longer side of a picture for which the two sizes below are meant; in a larger one they grow with it."""
 WINDOW_PX = 3
 """Side of the window over which a change is averaged, so that single noisy pixels do not count as motion."""
 SPREAD_PX = 5
@@ -91,13 +93,19 @@ class Steadier:
         """1 where the picture, ``(h, 3 w)``, stands still, 0 where it moves: ``(h, w)``."""
         change = np.empty(self._mean.shape[:2], np.float32)
         _compare(pixels, rows_of(self._mean), change)
-        change = cv2.blur(change, (WINDOW_PX, WINDOW_PX))
+        window_px, spread_px = (_grown(side_px, max(change.shape)) for side_px in (WINDOW_PX, SPREAD_PX))
+        change = cv2.blur(change, (window_px, window_px))
         noise = float(np.clip(np.median(change[::3, ::3]), LEAST_NOISE, MOST_NOISE))
-        calm: Matte = cv2.dilate(change, np.ones((SPREAD_PX, SPREAD_PX), np.uint8))
+        calm: Matte = cv2.dilate(change, np.ones((spread_px, spread_px), np.uint8))
         calm -= np.float32(MOVING * noise)
         calm *= np.float32(-1 / ((MOVING - STILL) * noise))
         np.clip(calm, 0, 1, out=calm)
         return calm if calm.mean() > LEAST_STILL else np.zeros_like(calm)
+
+
+def _grown(side_px: int, longer_px: int) -> int:
+    """The side of a window in a picture whose longer side is that long: odd, and never less than at the usual size."""
+    return 2 * round((side_px * max(1.0, longer_px / USUAL_PX) - 1) / 2) + 1
 
 
 @compiled(given("uint8", 2, packed=True), given("float32", 2, packed=True), made("float32", 2, packed=True))

@@ -215,7 +215,8 @@ class StreamConfig(BaseModel):
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
     matte_detail: Literal["auto", "normal", "fine"] = "auto"
     """How large a picture the network sees. Fine cuts legs and hair more finely, keeps less of what stands beside a
-    head, and takes the network twice the time; auto is fine for files and normal live."""
+    head, and takes the network more than twice the time; auto is fine for files on a GPU or a processor that
+    computes in bfloat16, and normal otherwise."""
     adaptive_quality: bool = True
     """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
 
@@ -227,7 +228,7 @@ class StreamConfig(BaseModel):
     """What is known of the room without a person, so that its furniture is not taken for one, nor a hand for the room:
     learn (from what shows beside the person), snap (the first second shows it empty), a picture of it, or off. For a
     camera that stands still; when it is moved the room is learnt anew."""
-    steadiness: Annotated[float, Field(ge=0, le=0.98)] = 0.96
+    steadiness: Annotated[float, Field(ge=0, le=0.98)] = 0.97
     """How much the matte is averaged with earlier ones where the picture stands still; 0 takes each frame for itself.
     What moves is never averaged."""
     people: Literal["all", "largest", "center"] = "all"

@@ -21,10 +21,10 @@ FINELY_TRAINED = ("compact",)
 
 
 def matte_detail(config: StreamConfig, *, is_live: bool) -> str:
-    """How large a picture the network sees, where the settings leave it open."""
+    """How large a picture the network sees, where the settings leave it open; see ``open_segmenter``."""
     if config.matte_detail != "auto":
         return config.matte_detail
-    return "fine" if config.model in FINELY_TRAINED and not is_live else "normal"
+    return "affordable" if config.model in FINELY_TRAINED and not is_live else "normal"
 
 
 def open_matte(config: StreamConfig, stats: Stats | None = None, *, is_live: bool = True) -> NetworkSegmenter:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
-from models.framing import Framing, framing
-from models.unet_config import UNetConfig
+from models.framing import entering, framing
 from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.segmentation.adaptive import AdaptiveSegmenter
 from streamer.segmentation.clean_plate import open_clean_plate
@@ -24,9 +23,9 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
-INPUT_SHARES = {"normal": (1.0, 0.7, 0.5, 0.34), "fine": (2.0, 1.0, 0.7, 0.5, 0.34)}
+INPUT_SHARES = {"normal": (1.0, 0.7, 0.5, 0.34), "fine": (2.4, 1.0, 0.7, 0.5, 0.34)}
 """For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
-usual area. For 16:9: 544x320, 384x224, 320x192, 256x160 and 224x128."""
+usual area. For 16:9: 608x352, 384x224, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -58,7 +57,8 @@ def open_segmenter(
         require_gpu: never run on the CPU.
         onnx_file: a network of the user's own instead; it runs on the CPU, and model, weights and runtime do not count.
         mediapipe_python: MediaPipe's models instead, run by that interpreter; likewise.
-        detail: how large a picture the program's own networks see, a key of ``INPUT_SHARES``.
+        detail: how large a picture the program's own networks see, a key of ``INPUT_SHARES``, or ``affordable``: fine
+            if the runtime is fast.
         clean_plate: what is known of the room without a person: ``off``, ``learn``, ``snap`` or a picture's path.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
         rules: what the user says about the matte.
@@ -103,15 +103,12 @@ def open_segmenter(
             running = TorchRuntime(load(), chosen)
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
+    if detail == "affordable":
+        detail = "fine" if running.is_fast else "normal"
     shares = INPUT_SHARES[detail] if chosen == "cpu" else INPUT_SHARES[detail][:1]
-    largest, *smaller = (partial(_entering, config=config, share=share) for share in shares)
+    largest, *smaller = (partial(entering, config=config, share=share) for share in shares)
     usual = partial(framing, config=config)
     return NetworkSegmenter(model, largest, running, smaller=smaller, usual=usual, **habits)
-
-
-def _entering(width: int, height: int, config: UNetConfig, share: float) -> Framing:
-    """How a picture of that size enters the network; more than the usual area only as far as the picture has it."""
-    return framing(width, height, config, share=min(share, max(1.0, width * height / config.input_area_px)))
 
 
 def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> NetworkSegmenter | AdaptiveSegmenter:

@@ -9,7 +9,7 @@ from streamer.networks import matte_detail
 @pytest.mark.parametrize(
     ("settings", "is_live", "detail"),
     [
-        ({}, False, "fine"),
+        ({}, False, "affordable"),
         ({}, True, "normal"),
         ({"matte_detail": "normal"}, False, "normal"),
         ({"matte_detail": "fine"}, True, "fine"),
