@@ -188,7 +188,8 @@ class NetworkSegmenter:
                 cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in (found.room, found.strange)
             )
             mended = Cleaned(with_detail(stretch_contrast(small), stretch_contrast(before), found.alpha), room, strange)
-        steadied = self._steadier.steady(seen, mended.alpha, certain=mended.strange)
+        alpha = without_strips(seen, mended.alpha) if self._clean_plate else mended.alpha
+        steadied = self._steadier.steady(seen, alpha, certain=mended.strange)
         # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
         return self._sorter.sort(steadied - steadied * mended.room)
 
@@ -215,12 +216,12 @@ class NetworkSegmenter:
         return Size(*content), Size(*padded)
 
     def _mended(self, seen: Image, small: Alpha) -> Cleaned:
-        """The network's alpha, certain where it nearly is, and without what of the room shows to be room."""
+        """The network's alpha, certain where it nearly is, and with what is known of the room heeded."""
         if self._clean_plate is None:
             nothing = np.zeros_like(small)
             return Cleaned(stretch_contrast(small), nothing, nothing)
         cleaned = self._clean_plate.clean(seen, small)
-        return replace(cleaned, alpha=without_strips(seen, stretch_contrast(cleaned.alpha)))
+        return replace(cleaned, alpha=stretch_contrast(cleaned.alpha))
 
     def _alpha_of(self, runtime: Runtime, seen: Image, padded: Size) -> Alpha:
         """The network's alpha of its own small picture; of the very picture that it saw last it would be the same."""

@@ -17,8 +17,8 @@ WIDTH_SHARE = 1 / 100
 """How wide a strip may be, as a share of the picture's longer side. What lies further in is surely the person."""
 REACH = 2
 """How far away, in such widths, colours are compared with."""
-STEP_PX = 3
-"""Of those pixels every so-manieth of every so-manieth row is looked at."""
+STEP = 2 / 3
+"""Of those pixels every so-manieth of every so-manieth row is looked at, in such widths: at 384x224 every third."""
 ROOM, PERSON = 0.03, 0.5
 """Alpha up to which a pixel is surely room, if nothing more is near, and from which it is solid."""
 AWAY_PX = 5
@@ -52,7 +52,9 @@ def without_strips(picture: Image, alpha: Alpha) -> Alpha:
     kinds = cv2.max((alpha > ROOM).view(np.uint8), inside * np.uint8(PERSON_OWN))
     kinds = cv2.max(kinds, (near ^ 1) * np.uint8(ROOM_OWN))
     strip = np.zeros(alpha.shape, np.uint8)
-    _compare(np.ascontiguousarray(picture), np.ascontiguousarray(alpha), kinds, REACH * width, strip)
+    _compare(
+        np.ascontiguousarray(picture), np.ascontiguousarray(alpha), kinds, REACH * width, round(STEP * width), strip
+    )
     if not strip.any():
         return alpha
     keep = cv2.LUT(cv2.blur(strip, (3, 3)), KEEP)
@@ -83,9 +85,10 @@ def _apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> np.int64:
     given("float32", 2, packed=True),
     given("uint8", 2, packed=True),
     INTEGER,
+    INTEGER,
     made("uint8", 2, packed=True),
 )
-def _compare(picture: Image, alpha: Alpha, kinds: Image, reach_px: int, strip: Image) -> None:
+def _compare(picture: Image, alpha: Alpha, kinds: Image, reach_px: int, step_px: int, strip: Image) -> None:
     """Fill in how surely each open pixel is the room's: ``(h, w)`` in 0..255, 0 elsewhere.
 
     Args:
@@ -93,6 +96,7 @@ def _compare(picture: Image, alpha: Alpha, kinds: Image, reach_px: int, strip: I
         alpha: of this picture.
         kinds: which pixels are open, the person's own, the room's own, or none of these.
         reach_px: half-width of the window that is compared with.
+        step_px: from one row and column that is looked at there to the next.
         strip: the result; comes as zeros.
     """
     height, width = kinds.shape
@@ -106,8 +110,8 @@ def _compare(picture: Image, alpha: Alpha, kinds: Image, reach_px: int, strip: I
             own = picture[y, x]
             unseen = np.int64(1000)
             person = room = unseen
-            for row in range(max(0, y - reach_px), min(height, y + reach_px + 1), STEP_PX):
-                for column in range(max(0, x - reach_px), min(width, x + reach_px + 1), STEP_PX):
+            for row in range(max(0, y - reach_px), min(height, y + reach_px + 1), step_px):
+                for column in range(max(0, x - reach_px), min(width, x + reach_px + 1), step_px):
                     kind = kinds[row, column]
                     if kind < PERSON_OWN:
                         continue
