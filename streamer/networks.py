@@ -16,25 +16,9 @@ if TYPE_CHECKING:
     from streamer.device_path.path import DevicePath
     from streamer.segmentation.predictor import NetworkSegmenter
 
-FINELY_TRAINED = ("compact",)
-"""Networks that have learnt from pictures as large as the fine ones."""
 
-
-def matte_detail(config: StreamConfig, *, is_live: bool) -> str:
-    """How large a picture the network sees, where the settings leave it open; see ``open_segmenter``."""
-    if config.matte_detail != "auto":
-        return config.matte_detail
-    return "affordable" if config.model in FINELY_TRAINED and not is_live else "normal"
-
-
-def open_matte(config: StreamConfig, stats: Stats | None = None, *, is_live: bool = True) -> NetworkSegmenter:
-    """The segmenter that the settings name; see ``open_segmenter``.
-
-    Args:
-        config: the settings.
-        stats: where to note times; None = nowhere.
-        is_live: whether there is no more time than between two pictures.
-    """
+def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegmenter:
+    """The segmenter that the settings name; see ``open_segmenter``."""
     from streamer.segmentation import MatteRules, open_segmenter
 
     return open_segmenter(
@@ -45,7 +29,7 @@ def open_matte(config: StreamConfig, stats: Stats | None = None, *, is_live: boo
         require_gpu=config.require_gpu,
         onnx_file=onnx_file(config),
         mediapipe_python=mediapipe_python(config),
-        detail=matte_detail(config, is_live=is_live),
+        detail=config.matte_detail,
         clean_plate=config.clean_plate,
         steadiness=config.steadiness,
         rules=MatteRules(

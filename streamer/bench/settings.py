@@ -41,9 +41,8 @@ class OfProgram(OfNetwork):
 
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed."""
-    matte_detail: Literal["auto", "normal", "fine"] = "auto"
-    """How large a picture the network sees; auto is what the program takes for files, and normal for frames from
-    memory, as for live ones."""
+    matte_detail: Literal["normal", "fine"] = "normal"
+    """How large a picture the network sees."""
 
 
 @dataclass(frozen=True)

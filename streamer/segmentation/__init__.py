@@ -57,8 +57,7 @@ def open_segmenter(
         require_gpu: never run on the CPU.
         onnx_file: a network of the user's own instead; it runs on the CPU, and model, weights and runtime do not count.
         mediapipe_python: MediaPipe's models instead, run by that interpreter; likewise.
-        detail: how large a picture the program's own networks see, a key of ``INPUT_SHARES``, or ``affordable``: fine
-            if the runtime is fast.
+        detail: how large a picture the program's own networks see, a key of ``INPUT_SHARES``.
         clean_plate: what is known of the room without a person: ``off``, ``learn``, ``snap`` or a picture's path.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
         rules: what the user says about the matte.
@@ -103,8 +102,6 @@ def open_segmenter(
             running = TorchRuntime(load(), chosen)
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
-    if detail == "affordable":
-        detail = "fine" if running.is_fast else "normal"
     shares = INPUT_SHARES[detail] if chosen == "cpu" else INPUT_SHARES[detail][:1]
     largest, *smaller = (partial(entering, config=config, share=share) for share in shares)
     usual = partial(framing, config=config)

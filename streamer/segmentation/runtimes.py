@@ -43,8 +43,6 @@ class Runtime(Protocol):
     """For people: ``CPU (openvino)``."""
     has_memory: bool = False
     """Whether what it finds also depends on the pictures before."""
-    is_fast: bool = False
-    """Whether it computes in half precision, so that twice as large a picture costs little beside the rest."""
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
         """RGB in [0, 1], float32 ``(1, 3, h, w)`` with sides the network takes, to alpha, float32 ``(h, w)``."""
@@ -74,7 +72,6 @@ class TorchRuntime(Runtime):
         fold_norms(network.eval())
         self.name = f"{device.upper()} (torch)"
         self.device = torch.device(device)
-        self.is_fast = device != "cpu"
         self.dtype = torch.float16 if device == "cuda" else torch.float32
         self.network = network.to(self.device, self.dtype, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.stream: torch.cuda.Stream | None = None
@@ -132,7 +129,6 @@ class OpenVinoRuntime(Runtime):
 
         self.name = "CPU (openvino)"
         self._core = openvino.Core()
-        self.is_fast = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self._onnx = onnx
         self._requests: dict[tuple[int, ...], Any] = {}
 

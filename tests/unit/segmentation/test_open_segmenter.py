@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from models.checkpoints import load_network, save_network
+from models.checkpoints import save_network
 from models.unet import UNet
 from models.unet_config import UNetConfig
 from streamer import segmentation
@@ -45,24 +44,6 @@ def test_without_gpu_and_onnx_torch_runs_on_the_cpu(weights: Path) -> None:
 def test_the_detail_is_how_large_a_picture_the_network_sees(detail: str, size: str) -> None:
     segmenter = open_segmenter(device="cpu", detail=detail)
     assert segmenter.segment(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280)
-    assert f" {size} " in segmenter.description
-    segmenter.close()
-
-
-@pytest.mark.usefixtures("no_gpu")
-@pytest.mark.parametrize(("is_fast", "size"), [(True, "608x352"), (False, "384x224")])
-def test_a_fine_matte_is_affordable_where_the_runtime_is_fast(
-    monkeypatch: pytest.MonkeyPatch, size: str, *, is_fast: bool
-) -> None:
-    def opened(*_: object) -> runtimes.Runtime:
-        runtime = runtimes.open_cpu_runtime("auto", load, find_onnx("compact", None))
-        runtime.is_fast = is_fast
-        return runtime
-
-    load = partial(load_network, "compact")
-    monkeypatch.setattr(segmentation, "open_cpu_runtime", opened)
-    segmenter = open_segmenter(device="cpu", detail="affordable")
-    segmenter.segment(np.zeros((720, 1280, 3), np.uint8))
     assert f" {size} " in segmenter.description
     segmenter.close()
 
