@@ -103,11 +103,19 @@ def _compare(picture: Image, alpha: Alpha, kinds: Image, reach_px: int, step_px:
     surely_own, surely_other = UNLIKE
     allowed, enough = EXCESS
     little, much = MIXED
+    inwards, first_px = ((0, 1), (0, -1), (1, 0), (-1, 0)), reach_px * 5 // 8
     for y in range(height):
         for x in range(width):
-            if kinds[y, x] != OPEN:
+            if kinds[y, x] != OPEN or alpha[y, x] <= allowed:
                 continue
             own = picture[y, x]
+            is_own = False
+            for side in range(4):  # most are the person's own, and seen to be so at once
+                row, column = y + inwards[side][0] * first_px, x + inwards[side][1] * first_px
+                if 0 <= row < height and 0 <= column < width and kinds[row, column] == PERSON_OWN:
+                    is_own = is_own or bool(_apart(own, picture[row, column]) <= surely_own)
+            if is_own:
+                continue
             unseen = np.int64(1000)
             person = room = unseen
             for row in range(max(0, y - reach_px), min(height, y + reach_px + 1), step_px):
