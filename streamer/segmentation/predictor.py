@@ -176,18 +176,7 @@ class NetworkSegmenter:
             raise SegmentationError(
                 f"the network's alpha is {small.shape}, too small for a picture of {seen.shape[:2]}"
             )
-        coarse = self._usual(*self._picture).content if self._usual and self._picture else None
-        if coarse is None or coarse[0] >= seen.shape[1]:
-            mended = self._mended(seen, small)
-        else:
-            before = coarser(small, coarse)
-            picture = cv2.resize(seen, coarse, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-            found = self._mended(picture, before)
-            size = (seen.shape[1], seen.shape[0])
-            room, strange = (
-                cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in (found.room, found.strange)
-            )
-            mended = Cleaned(with_detail(stretch_contrast(small), stretch_contrast(before), found.alpha), room, strange)
+        mended = self._mended(seen, small)
         alpha = without_strips(seen, mended.alpha) if self._clean_plate else mended.alpha
         steadied = self._steadier.steady(seen, alpha, certain=mended.strange)
         # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
@@ -216,7 +205,20 @@ class NetworkSegmenter:
         return Size(*content), Size(*padded)
 
     def _mended(self, seen: Image, small: Alpha) -> Cleaned:
-        """The network's alpha, certain where it nearly is, and with what is known of the room heeded."""
+        """The network's alpha, certain where it nearly is, and with what is known of the room heeded.
+
+        That is looked at no larger than usual; the alpha keeps the detail that it has beyond that.
+        """
+        usual = self._usual(*self._picture).content if self._usual and self._picture else None
+        if usual is None or usual[0] >= seen.shape[1]:
+            return self._beside_room(seen, small)
+        coarse = coarser(small, usual)
+        picture = cv2.resize(seen, usual, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        found, size = self._beside_room(picture, coarse), (seen.shape[1], seen.shape[0])
+        room, strange = (cv2.resize(each, size, interpolation=cv2.INTER_LINEAR) for each in (found.room, found.strange))
+        return Cleaned(with_detail(stretch_contrast(small), stretch_contrast(coarse), found.alpha), room, strange)
+
+    def _beside_room(self, seen: Image, small: Alpha) -> Cleaned:
         if self._clean_plate is None:
             nothing = np.zeros_like(small)
             return Cleaned(stretch_contrast(small), nothing, nothing)
