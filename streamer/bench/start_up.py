@@ -54,6 +54,7 @@ def command_line(settings: StartUp, clip: BenchClip, behind: str, folder: Path) 
     """What a user would type after ``streamer``."""
     words = ["--input", str(clip.path), "--output", str(folder / "ours.mp4"), "--overwrite", "--background", behind]
     words += ["--device", settings.device, "--runtime", settings.runtime]
+    words += ["--matte-detail", settings.matte_detail]
     return words if settings.weights is None else [*words, "--weights", str(settings.weights)]
 
 

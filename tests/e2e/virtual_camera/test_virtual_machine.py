@@ -60,7 +60,8 @@ def test_opencv_ffmpeg_and_v4l2_ctl_see_the_composite(seen: dict[str, Any]) -> N
     assert first["v4l2_ctl"]["code"] == 0
     assert first["v4l2_ctl"]["says_size"]
     assert first["v4l2_ctl"]["error"] <= YUV_ERROR
-    assert first["composes_s"] is not None, "they were composites, and not the safe picture alone"
+    assert first["composes_s"] is not None
+    assert first["stats"]["frames"] >= 1, "they were composites, and not the safe picture alone"
 
 
 def test_always_on_keeps_the_camera_without_a_reader(seen: dict[str, Any]) -> None:

@@ -20,11 +20,13 @@ from streamer.frames import Size
 
 def test_the_command_line_is_one_of_the_programs(tmp_path: Path) -> None:
     clip = BenchClip(tmp_path / "clip.mp4", "720p", Size(1280, 720), 30)
-    words = command_line(StartUp(device="cuda", weights=Path("w.safetensors")), clip, "behind.png", tmp_path)
+    settings = StartUp(device="cuda", weights=Path("w.safetensors"), runtime="torch", matte_detail="fine")
+    words = command_line(settings, clip, "behind.png", tmp_path)
     command = read_command(words)
     assert command is not None
     assert (command.input, command.output) == (str(clip.path), (str(tmp_path / "ours.mp4"),))
     assert (command.device, command.background, command.weights) == ("cuda", ("behind.png",), Path("w.safetensors"))
+    assert (command.runtime, command.matte_detail) == ("torch", "fine")
 
 
 def test_the_first_run_warms_the_caches_and_does_not_count(
