@@ -26,6 +26,7 @@ from models.scenery import (
     hang_clothes,
     jitter_color,
     plain_wall,
+    shelf,
     things_at_outline,
 )
 
@@ -96,12 +97,14 @@ class Composer:
         return degrade(rng, self._composite(rng, width, height, empty=dice < self._empty_share))
 
     def _composite(self, rng: np.random.Generator, width: int, height: int, *, empty: bool) -> Sample:
-        image = background(rng, _pick(rng, self._backgrounds), width, height)
+        image = background(rng, _pick(rng, self._backgrounds), width, height, sharpen=True)
         alpha = np.zeros((height, width), np.uint8)
         if rng.random() < (0.1 if empty else 0.2):
             image = plain_wall(rng, image)
         if rng.random() < (0.3 if empty else 0.1):
             image = curtain(rng, image)
+        if rng.random() < 0.3:
+            shelf(rng, image)
         if rng.random() < 0.45:
             clutter(rng, image, _pick(rng, self._backgrounds))
         if rng.random() < 0.2:

@@ -7,7 +7,10 @@ from typing import NamedTuple
 from models.unet_config import UNetConfig
 
 AREA_SLACK = 1.07
-"""The padded input may be this much larger than the network's usual area: admits 352x256 for 4:3."""
+"""The padded input may be this much larger than the network's usual area: admits 608x352 where 1.8 times
+448x256 is asked for."""
+SETTLED_PX = 320 * 192
+"""Area at which the program settles mattes, in pixels: looks what is the room's, and keeps them steady."""
 
 
 class Framing(NamedTuple):
@@ -27,6 +30,11 @@ def framing(width: int, height: int, config: UNetConfig, *, share: float = 1.0) 
 def entering(width: int, height: int, config: UNetConfig, share: float) -> Framing:
     """The same; more than the usual area only as far as the picture has it."""
     return framing(width, height, config, share=min(share, max(1.0, width * height / config.input_area_px)))
+
+
+def settling(width: int, height: int, config: UNetConfig) -> tuple[int, int]:
+    """The size at which the program settles the mattes of such pictures, width first, if the input is larger."""
+    return fit(width, height, multiple_px=config.multiple_px, limit_px=SETTLED_PX * AREA_SLACK).content
 
 
 def fit(width: int, height: int, *, multiple_px: int, limit_px: float) -> Framing:

@@ -5,7 +5,8 @@
     python -m models.grow OLD.safetensors --model compact --out GROWN.safetensors
 
 Convolutions that the old network does not have begin as what changes nothing: with a residual and a last normalisation
-of zero they hand their input on ("Net2Net", arXiv 1511.05641; zero-initialised residuals, arXiv 1706.02677). A kernel
+of zero they hand their input on ("Net2Net", arXiv 1511.05641; zero-initialised residuals, arXiv 1706.02677), and so
+does an attention whose last layer is zero. A kernel
 that becomes 1x1 gets the sum of the old one, as if its input were even: that does change the matte, and needs some
 training.
 """
@@ -44,13 +45,16 @@ def grow(old: UNet, config: UNetConfig) -> UNet:
     for name, wanted in state.items():
         if name in there:
             state[name] = _fitted(there[name], wanted.shape, name)
-        elif not name.startswith(tuple(added)):
+        elif not name.startswith((*added, "attention.")):
             raise CheckpointError(
                 f"the smaller network has no '{name}', and it is no residual that could begin as nothing"
             )
     new.load_state_dict(state)
     for prefix in added:
         nn.init.zeros_(new.get_submodule(f"{prefix}norm2").weight)  # type: ignore[arg-type]
+    if config.attention and not old.config.attention:
+        nn.init.zeros_(new.attention.outward.weight)
+        nn.init.zeros_(new.attention.outward.bias)
     return new.eval()
 
 

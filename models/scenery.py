@@ -7,10 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.datasets import CutOut, Picture
+from models.patterns import pattern
 
 
-def background(rng: np.random.Generator, picture: Picture, width: int, height: int) -> Picture:
-    """A random part of a room, stretched back to a camera's shape, out of focus as often as not."""
+def background(
+    rng: np.random.Generator, picture: Picture, width: int, height: int, *, sharpen: bool = False
+) -> Picture:
+    """A random part of a room, stretched back to a camera's shape, out of focus as often as not.
+
+    ``sharpen`` gives some of the others back the sharpness that they lose where they are enlarged.
+    """
     stretch = rng.uniform(0.9, 1.5) if picture.shape[0] == picture.shape[1] else rng.uniform(0.9, 1.1)
     zoom = rng.uniform(1.0, 2.0) if rng.random() < 0.85 else rng.uniform(2.0, 5.0)  # now and then close to a wall
     room_h, room_w = picture.shape[0], picture.shape[1] * stretch
@@ -25,8 +31,13 @@ def background(rng: np.random.Generator, picture: Picture, width: int, height: i
     image = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     if rng.random() < 0.5:
         image = cv2.flip(image, 1)
-    if rng.random() < 0.45:
+    dice = rng.random()
+    if dice < 0.45:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 4.0))
+    elif sharpen and dice < 0.75 and scale > 1:
+        soft = cv2.GaussianBlur(image, (0, 0), 0.5 * scale)
+        amount = rng.uniform(0.5, 3.0)
+        image = cv2.addWeighted(image, 1 + amount, soft, -amount, 0)
     return jitter_color(rng, image, strength=0.6)
 
 
@@ -53,7 +64,9 @@ def cast_shadow(rng: np.random.Generator, image: Picture, matte: Picture) -> Non
     height, width = matte.shape
     shift = np.array([[1, 0, rng.normal(0, 0.05 * height)], [0, 1, rng.uniform(-0.02, 0.06) * height]])
     cast = cv2.warpAffine(matte, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    cast = cv2.GaussianBlur(cast, (0, 0), height * rng.uniform(0.008, 0.06)).astype(np.float32)
+    small = cv2.resize(cast, (max(1, width // 4), max(1, height // 4)), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), height / 4 * rng.uniform(0.008, 0.06))
+    cast = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     shade = 1 - cast * (rng.uniform(0.1, 0.65) / 255)
     image[:] = (image * shade[..., None]).astype(np.uint8)
 
@@ -99,6 +112,39 @@ def _as_foil(rng: np.random.Generator, cloth: NDArray[np.float32]) -> NDArray[np
     return np.asarray(foil, np.float32)
 
 
+def shelf(rng: np.random.Generator, image: Picture) -> None:
+    """Cover a part of the room, seldom all of it, with something of a fine sharp pattern, level or tilted a little."""
+    height, width = image.shape[:2]
+    wide, high = (int(side * rng.uniform(0.15, 0.8)) for side in (width, height))
+    if rng.random() < 0.1:
+        wide, high = width, height
+    center = (width * rng.uniform(0, 1), height * rng.uniform(0, 1))
+    _paste(rng, image, pattern(rng, wide, high), center, float(rng.normal(0, 6)))
+
+
+def _paste(rng: np.random.Generator, image: Picture, patch: Picture, center: tuple[float, float], angle: float) -> None:
+    """Lay a patch into the picture, lit unevenly, sometimes a little out of focus."""
+    high, wide = patch.shape[:2]
+    corners = cv2.boxPoints((center, (wide, high), angle))
+    left, top, right, bottom = (
+        int(np.clip(value, 0, limit))
+        for value, limit in zip((*corners.min(axis=0), *corners.max(axis=0) + 1), 2 * image.shape[1::-1], strict=True)
+    )
+    spot = image[top:bottom, left:right]
+    if spot.size == 0:
+        return
+    matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), -angle, 1.0)
+    matrix[:, 2] += (center[0] - wide / 2 - left, center[1] - high / 2 - top)
+    light = np.linspace(rng.uniform(0.5, 1.1), rng.uniform(0.5, 1.1), wide, dtype=np.float32)[None, :, None]
+    patch = (patch * light).clip(0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        patch = cv2.GaussianBlur(patch, (0, 0), rng.uniform(0.4, 2.0)).astype(np.uint8)
+    size = (spot.shape[1], spot.shape[0])
+    cover = cv2.warpAffine(np.full((high, wide), 255, np.uint8), matrix, size)
+    laid = cv2.warpAffine(patch, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    np.copyto(spot, laid, where=cover[..., None] > 127)
+
+
 def clutter(rng: np.random.Generator, image: Picture, texture: Picture) -> None:
     """Put boards, poles, boxes and discs into the room, plain or with another room's texture."""
     height, width = image.shape[:2]
@@ -131,6 +177,9 @@ def _thing(
 ) -> None:
     height, width = image.shape[:2]
     angle = rng.choice([0.0, 90.0]) + rng.normal(0, 6) if rng.random() < 0.7 else rng.uniform(0, 180)
+    if rng.random() < 0.3:
+        _paste(rng, image, pattern(rng, max(2, int(long)), max(2, int(thin))), center, float(angle))
+        return
     cover = np.zeros((height, width), np.uint8)
     if rng.random() < 0.6:
         corners = cv2.boxPoints((center, (long, thin), float(angle)))

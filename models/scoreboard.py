@@ -20,7 +20,8 @@ import numpy as np
 
 from models.clips import make_clips
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
-from models.framing import entering
+from models.detail import Detail, coarser
+from models.framing import entering, settling
 from models.matting import Matte, matte_picture
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
@@ -79,12 +80,12 @@ def our_entry(network: UNet, sequences: Sequences, *, steadiness: float, share: 
     matte_picture(network, sequences[0][0], share)  # the first call also sets the runtime up
     mattes, durations_ms = [], []
     for pictures in sequences:
-        steadier, steadied = Steadier(steadiness), []
+        habits, steadied = _Habits(network, share, steadiness), []
         for picture in pictures:
             started_s = time.perf_counter()
             alpha = matte_picture(network, picture, share)
             if len(pictures) > 1:
-                alpha = _steadied(steadier, network, picture, alpha, share)
+                alpha = habits.steadied(picture, alpha)
             durations_ms.append((time.perf_counter() - started_s) * 1e3)
             steadied.append(alpha)
         mattes.append(steadied)
@@ -118,14 +119,30 @@ def _read_video(path: Path) -> list[Picture]:
     return pictures
 
 
-def _steadied(steadier: Steadier, network: UNet, picture: Picture, alpha: Matte, share: float) -> Matte:
-    """At the size at which the program does it."""
-    height, width = alpha.shape
-    content = entering(width, height, network.config, share).content
-    small = steadier.steady(
-        cv2.resize(picture, content, interpolation=cv2.INTER_AREA), cv2.resize(alpha, content).astype(np.float32)
-    )
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+class _Habits:
+    """What the program does with one clip's mattes, at the size at which it does it.
+
+    Args:
+        network: whose mattes.
+        share: of the network's usual input.
+        steadiness: how much of the mean of earlier mattes a still pixel keeps.
+    """
+
+    def __init__(self, network: UNet, share: float, steadiness: float) -> None:
+        self._config, self._share = network.config, share
+        self._steadier, self._detail = Steadier(steadiness), Detail()
+
+    def steadied(self, picture: Picture, alpha: Matte) -> Matte:
+        """The next matte, float32 ``(h, w)``, of its picture ``(h, w, 3)``."""
+        height, width = alpha.shape
+        content = entering(width, height, self._config, self._share).content
+        fine = cv2.resize(alpha, content).astype(np.float32)
+        size = min(content, settling(width, height, self._config))
+        coarse = coarser(fine, size)
+        settled = self._steadier.steady(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), coarse)
+        if size != content:
+            settled = self._detail.put_back(fine, coarse, settled, self._steadier.kept)
+        return cv2.resize(settled, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
 def peer_entries(sequences: Sequences, interpreter: Path) -> dict[str, Entry]:

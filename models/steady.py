@@ -53,6 +53,8 @@ class Steadier:
         self._mean: NDArray[np.float32] = np.empty((0, 0, 3), np.float32)
         self._alpha: Matte = np.empty((0, 0), np.float32)
         self._above: Matte = self._alpha
+        self.kept: Matte = self._alpha
+        """The share of the last matte in the present one, ``(h, w)`` in [0, 1]."""
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
@@ -76,7 +78,7 @@ class Steadier:
             raise ValueError(f"a picture of {picture.shape[:2]} and an alpha of {alpha.shape}")
         if self._strength == 0 or self._mean.shape != picture.shape:
             self._mean, self._alpha = picture.astype(np.float32, order="C"), np.ascontiguousarray(alpha)
-            self._above = np.zeros_like(self._alpha)
+            self._above, self.kept = np.zeros_like(self._alpha), np.zeros_like(self._alpha)
             return alpha
         pixels = rows_of(picture)
         keep = self._stillness(pixels)
@@ -86,7 +88,7 @@ class Steadier:
         steadied = np.empty(alpha.shape, np.float32)
         own = np.ascontiguousarray(alpha)
         _average(pixels, own, self._alpha, keep, rows_of(self._mean), self._above, steadied)
-        self._alpha = steadied
+        self._alpha, self.kept = steadied, keep
         return steadied
 
     def _stillness(self, pixels: Picture) -> Matte:
@@ -129,8 +131,8 @@ def _compare(picture: Picture, mean: NDArray[np.float32], change: Matte) -> None
 
 @compiled(
     given("uint8", 2, packed=True),
-    *(given("float32", 2, packed=True) for _ in range(3)),
-    *(made("float32", 2, packed=True) for _ in range(3)),
+    *(given("float32", 2, packed=True) for _ in range(2)),
+    *(made("float32", 2, packed=True) for _ in range(4)),
 )
 def _average(
     picture: Picture,
@@ -147,7 +149,7 @@ def _average(
         picture: RGB ``(h, 3 w)``.
         alpha: of this picture, ``(h, w)``.
         before: the averaged one of the last picture.
-        keep: how much of what is remembered stays.
+        keep: how much of what is remembered may stay; becomes how much of the last alpha did.
         mean: the colours ``(h, 3 w)``, averaged with the same weights as the alpha: what creeps leaves its mean behind,
             and counts as motion then. Written to.
         above: how far the mean has been above the alpha of late. Written to.
@@ -172,4 +174,5 @@ def _average(
             of_late[x] = fall
             share = kept[x] * min(max((fall - fallen) * per_fall, zero), one)
             share *= min(max((abs(difference) - changed) * per_change, zero), one)
+            kept[x] = share
             result[x] = own[x] + difference * share

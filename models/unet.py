@@ -3,7 +3,8 @@
 After Ronneberger et al., "U-Net" (arXiv 1505.04597). ``CLASSIC`` is the plain network of the well-known recipe (31 M
 parameters, two classes, no normalisation). ``ACCURATE`` works at half resolution, adds batch normalisation and a
 picture-wide context, and returns one logit a pixel; its convolutions are residual (arXiv 1512.03385). ``COMPACT`` is
-the same of depthwise separable convolutions (MobileNets, arXiv 1704.04861), for real time on a CPU.
+the same of depthwise separable convolutions (MobileNets, arXiv 1704.04861), with a self-attention where the picture is
+smallest, for real time on a CPU.
 """
 
 from __future__ import annotations
@@ -86,6 +87,27 @@ class Stem(nn.Module):
         return features
 
 
+class Attention(nn.Module):
+    """Multi-head self-attention ("Attention Is All You Need", arXiv 1706.03762) over all places of a feature map.
+
+    It works at half the width, normalises what comes in and adds to it. Places are told apart by what the convolutions
+    before it make of the picture's edges.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.inward = nn.Linear(width, 3 * (width // 2))
+        self.outward = nn.Linear(width // 2, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = self.inward(self.norm(x.flatten(2).transpose(1, 2)))  # (n, h * w, 3 * width / 2)
+        query, key, value = places.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        found = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        return x + self.outward(found).transpose(1, 2).unflatten(2, x.shape[2:])
+
+
 class Encoder(nn.Module):
     """One level on the way down: features for the skip connection, and the same halved."""
 
@@ -146,6 +168,8 @@ class UNet(nn.Module):
         for level in range(1, len(config.channels)):
             self.add_module(f"enc{level}", Encoder(self._down(level)))
         self.bottleneck = self._down(len(config.channels))
+        if config.attention:
+            self.attention = Attention(deepest, config.attention)
         if config.context:
             self.context = nn.Linear(deepest, deepest)
         inputs = deepest
@@ -186,6 +210,8 @@ class UNet(nn.Module):
             skip, x = self.get_submodule(f"enc{level}")(x)  # (n, channels[level - 1], h / 2**level, ...)
             skips.append(skip)
         x = self.bottleneck(x)
+        if self.config.attention:
+            x = self.attention(x)
         if self.config.context:
             x = x + self.context(x.mean(dim=(2, 3)))[:, :, None, None]
         ladder = []

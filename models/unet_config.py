@@ -19,6 +19,8 @@ class UNetConfig:
     """The first convolution's stride: 1, or 2 for a network at half resolution whose output is pixel-shuffled back."""
     context: bool = False
     """Add the mean over the picture at the bottleneck: is there a person at all, and how large?"""
+    attention: int = 0
+    """Heads of the self-attention at the bottleneck, where every place sees every other one; 0: none."""
     depths: tuple[int, ...] = ()
     """Empty: two plain 3x3 convolutions a level. Else how many residual ones each level has."""
     dense: bool = False
@@ -41,8 +43,8 @@ class UNetConfig:
 
 CLASSIC = UNetConfig()
 COMPACT = UNetConfig(
-    channels=(16, 32, 64, 128, 256), classes=1, norm=True, stem=2, context=True, depths=(1, 2, 2, 4, 4),
-    kernels=(3, 3, 3, 5, 5), up_depths=(3, 2, 2, 1), final_kernel=1, input_area_px=224 * 384,
+    channels=(16, 32, 64, 128, 256), classes=1, norm=True, stem=2, context=True, attention=4, depths=(1, 2, 2, 6, 6),
+    kernels=(3, 3, 3, 5, 5), up_depths=(3, 2, 2, 1), final_kernel=1, input_area_px=256 * 448,
 )  # fmt: skip
 ACCURATE = UNetConfig(
     channels=(32, 64, 128, 192, 256), classes=1, norm=True, stem=2, context=True, depths=(1, 1, 2, 2, 3), dense=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
-from models.framing import entering, framing
+from models.framing import entering, settling
 from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.segmentation.adaptive import AdaptiveSegmenter
 from streamer.segmentation.clean_plate import open_clean_plate
@@ -23,9 +23,9 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
-INPUT_SHARES = {"normal": (1.0, 0.7, 0.5, 0.34), "fine": (2.4, 1.0, 0.7, 0.5, 0.34)}
+INPUT_SHARES = {"normal": (1.0, 0.75, 0.52, 0.37, 0.26), "fine": (1.8, 1.0, 0.75, 0.52, 0.37, 0.26)}
 """For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
-usual area. For 16:9: 608x352, 384x224, 320x192, 256x160 and 224x128."""
+usual area. For 16:9: 608x352, 448x256, 384x224, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -104,8 +104,8 @@ def open_segmenter(
         raise WeightsError(str(error)) from error
     shares = INPUT_SHARES[detail] if chosen == "cpu" else INPUT_SHARES[detail][:1]
     largest, *smaller = (partial(entering, config=config, share=share) for share in shares)
-    usual = partial(framing, config=config)
-    return NetworkSegmenter(model, largest, running, smaller=smaller, usual=usual, **habits)
+    settling_size = partial(settling, config=config)
+    return NetworkSegmenter(model, largest, running, smaller=smaller, settling=settling_size, **habits)
 
 
 def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> NetworkSegmenter | AdaptiveSegmenter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -12,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
-from models.detail import coarser, with_detail
+from models.detail import Detail, coarser
 from models.framing import Framing
 from models.steady import Steadier
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Levels, Pixels, Planes, Size
-from streamer.segmentation.clean_plate import Cleaned, CleanPlate
+from streamer.segmentation.clean_plate import CleanPlate
 from streamer.segmentation.refine import refine
 from streamer.segmentation.rules import MatteRules, PatchSorter, move_edge
 from streamer.segmentation.runtimes import Runtime
@@ -44,7 +43,8 @@ class NetworkSegmenter:
         rules: what the user says about the matte.
         stats: where to note the times of ``network``, ``settle`` and ``refine``; None = nowhere.
         smaller: the same as ``framing`` for smaller sizes of the input, among which ``step`` chooses.
-        usual: the same for the size at which mattes of larger input are mended; None = always at the input's.
+        settling: width and height of a picture to the size at which mattes of larger input are settled; None = always
+            at the input's.
     """
 
     def __init__(
@@ -58,16 +58,17 @@ class NetworkSegmenter:
         rules: MatteRules = NO_RULES,
         stats: Stats | None = None,
         smaller: Sequence[Callable[[int, int], Framing]] = (),
-        usual: Callable[[int, int], Framing] | None = None,
+        settling: Callable[[int, int], tuple[int, int]] | None = None,
     ) -> None:
         self._model = model
         self._framings = tuple(lru_cache(KNOWN_FRAMINGS)(size) for size in (framing, *smaller))
-        self._usual = lru_cache(KNOWN_FRAMINGS)(usual) if usual else None
+        self._settling = lru_cache(KNOWN_FRAMINGS)(settling) if settling else None
         self._runtime: Runtime | None = runtime
         self._stats = stats
         self._rules = rules
         self._clean_plate = clean_plate
         self._steadier = Steadier(steadiness)
+        self._detail = Detail()
         self._sorter = PatchSorter(rules)
         self._where = runtime.name
         self._picture: Size | None = None
@@ -101,7 +102,7 @@ class NetworkSegmenter:
 
     @property
     def description(self) -> str:
-        """What really runs, e.g. ``compact 384x224 on CPU (openvino)``; the size is known after the first picture."""
+        """What really runs, e.g. ``compact 448x256 on CPU (openvino)``; the size is known after the first picture."""
         size = f" {self.input_size}" if self._picture else ""
         return f"{self._model}{size} on {self._where}"
 
@@ -176,11 +177,13 @@ class NetworkSegmenter:
             raise SegmentationError(
                 f"the network's alpha is {small.shape}, too small for a picture of {seen.shape[:2]}"
             )
-        mended = self._mended(seen, small)
-        alpha = without_strips(seen, mended.alpha) if self._clean_plate else mended.alpha
-        steadied = self._steadier.steady(seen, alpha, certain=mended.strange)
-        # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
-        return self._sorter.sort(steadied - steadied * mended.room)
+        size = self._settling(*self._picture) if self._settling and self._picture else None
+        if size is None or size[0] >= seen.shape[1]:
+            return self._settled(seen, small)
+        coarse = coarser(small, size)
+        picture = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        settled = self._settled(picture, coarse)
+        return self._detail.put_back(stretch_contrast(small), stretch_contrast(coarse), settled, self._steadier.kept)
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
@@ -191,6 +194,7 @@ class NetworkSegmenter:
         if self._clean_plate is not None:
             self._clean_plate.reset()
         self._steadier.reset()
+        self._detail.reset()
         self._sorter.reset()
 
     def close(self) -> None:
@@ -204,26 +208,16 @@ class NetworkSegmenter:
         content, padded = self._framings[self.step](*picture)
         return Size(*content), Size(*padded)
 
-    def _mended(self, seen: Image, small: Alpha) -> Cleaned:
-        """The network's alpha, certain where it nearly is, and with what is known of the room heeded.
-
-        That is looked at no larger than usual; the alpha keeps the detail that it has beyond that.
-        """
-        usual = self._usual(*self._picture).content if self._usual and self._picture else None
-        if usual is None or usual[0] >= seen.shape[1]:
-            return self._beside_room(seen, small)
-        coarse = coarser(small, usual)
-        picture = cv2.resize(seen, usual, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-        found, size = self._beside_room(picture, coarse), (seen.shape[1], seen.shape[0])
-        room, strange = (cv2.resize(each, size, interpolation=cv2.INTER_LINEAR) for each in (found.room, found.strange))
-        return Cleaned(with_detail(stretch_contrast(small), stretch_contrast(coarse), found.alpha), room, strange)
-
-    def _beside_room(self, seen: Image, small: Alpha) -> Cleaned:
+    def _settled(self, seen: Image, small: Alpha) -> Alpha:
+        """What becomes of the network's alpha, at the size at which that is looked at."""
         if self._clean_plate is None:
-            nothing = np.zeros_like(small)
-            return Cleaned(stretch_contrast(small), nothing, nothing)
+            alpha = stretch_contrast(small)
+            return self._sorter.sort(self._steadier.steady(seen, alpha))
         cleaned = self._clean_plate.clean(seen, small)
-        return replace(cleaned, alpha=stretch_contrast(cleaned.alpha))
+        alpha = without_strips(seen, stretch_contrast(cleaned.alpha))
+        steadied = self._steadier.steady(seen, alpha, certain=cleaned.strange)
+        # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
+        return self._sorter.sort(steadied - steadied * cleaned.room)
 
     def _alpha_of(self, runtime: Runtime, seen: Image, padded: Size) -> Alpha:
         """The network's alpha of its own small picture; of the very picture that it saw last it would be the same."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.detail import coarser, with_detail
+from models.detail import Detail, coarser
 
 SIZE, COARSE = (96, 54), (60, 34)
 
@@ -24,7 +24,7 @@ def strands() -> np.ndarray:
 def test_what_is_not_changed_keeps_its_detail() -> None:
     fine = strands()
     coarse = coarser(fine, COARSE)
-    assert np.allclose(with_detail(fine, coarse, coarse), fine, atol=1e-6)
+    assert np.allclose(Detail().put_back(fine, coarse, coarse), fine, atol=1e-6)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -33,7 +33,7 @@ def test_what_was_settled_to_be_room_or_person_leaves_no_speck(value: float) -> 
     coarse = coarser(fine, COARSE)
     settled = coarse.copy()
     settled[:, :30] = value
-    result = with_detail(fine, coarse, settled)
+    result = Detail().put_back(fine, coarse, settled)
     assert np.array_equal(np.unique(result[:, :44]), [value])
     assert np.allclose(result[:, 54:], fine[:, 54:], atol=1e-6)
 
@@ -43,7 +43,7 @@ def test_an_edge_that_is_averaged_stays_steep() -> None:
     coarse = coarser(fine, COARSE)
     other = coarser(cv2.erode(fine, np.ones((3, 3), np.uint8)), COARSE)
     half = (coarse + other) / 2
-    result = with_detail(fine, coarse, half)
+    result = Detail().put_back(fine, coarse, half)
     plain = cv2.resize(half, SIZE, interpolation=cv2.INTER_LINEAR)
     steepest = [np.abs(np.diff(matte[40])).max() for matte in (result, plain)]
     assert steepest[0] > 1.2 * steepest[1]
@@ -59,7 +59,7 @@ def test_any_size_gives_an_alpha(size: tuple[int, int], divisors: tuple[int, int
     rng = np.random.default_rng(seed)
     fine = rng.random(size[::-1], np.float32)
     coarse = coarser(fine, (max(1, size[0] // divisors[0]), max(1, size[1] // divisors[1])))
-    result = with_detail(fine, coarse, rng.random(coarse.shape, np.float32))
+    result = Detail().put_back(fine, coarse, rng.random(coarse.shape, np.float32))
     assert result.shape == fine.shape
     assert result.dtype == np.float32
     assert result.min() >= 0

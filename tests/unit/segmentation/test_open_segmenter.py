@@ -40,7 +40,7 @@ def test_without_gpu_and_onnx_torch_runs_on_the_cpu(weights: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_gpu")
-@pytest.mark.parametrize(("detail", "size"), [("normal", "384x224"), ("fine", "608x352")])
+@pytest.mark.parametrize(("detail", "size"), [("normal", "448x256"), ("fine", "608x352")])
 def test_the_detail_is_how_large_a_picture_the_network_sees(detail: str, size: str) -> None:
     segmenter = open_segmenter(device="cpu", detail=detail)
     assert segmenter.segment(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280)
@@ -49,7 +49,7 @@ def test_the_detail_is_how_large_a_picture_the_network_sees(detail: str, size: s
 
 
 @pytest.mark.usefixtures("no_gpu")
-@pytest.mark.parametrize(("picture", "size"), [((320, 192), "384x224"), ((480, 270), "480x288")])
+@pytest.mark.parametrize(("picture", "size"), [((320, 192), "448x256"), ((512, 288), "512x288")])
 def test_a_small_picture_is_not_enlarged_for_the_sake_of_detail(picture: tuple[int, int], size: str) -> None:
     segmenter = open_segmenter(device="cpu", detail="fine")
     segmenter.segment(np.zeros((*picture[::-1], 3), np.uint8))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.framing import framing
+from models.framing import framing, settling
 from models.unet_config import CLASSIC, COMPACT
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
@@ -21,6 +21,7 @@ SIZES = [Size(1280, 720), Size(640, 480), Size(720, 1280), Size(641, 359), Size(
 
 
 FITTING = partial(framing, config=COMPACT)
+SETTLING = partial(settling, config=COMPACT)
 
 
 class RedIsPerson(Runtime):
@@ -92,15 +93,15 @@ def test_network_input_keeps_aspect_and_area(config: object, width: int, height:
         assert abs(content.width / content.height / (width / height) - 1) < 0.02
 
 
-def test_sixteen_to_nine_is_matted_at_384x216_padded_to_224() -> None:
-    assert framing(1920, 1080, COMPACT) == ((384, 216), (384, 224))
+def test_sixteen_to_nine_is_matted_at_448x252_padded_to_256() -> None:
+    assert framing(1920, 1080, COMPACT) == ((448, 252), (448, 256))
 
 
 def test_padding_repeats_the_lower_edge() -> None:
     image = np.zeros((216, 384, 3), np.uint8)
     image[-1] = (255, 0, 0)
-    batch = as_batch(image, Size(384, 224))
-    assert batch.shape == (1, 3, 224, 384)
+    batch = as_batch(image, Size(448, 256))
+    assert batch.shape == (1, 3, 256, 448)
     assert np.allclose(batch[0, 0, 215:], 1)
     assert np.all(batch[0, 1:] == 0)
 
@@ -113,7 +114,7 @@ def test_unusable_alpha_is_refused(spoilt: float) -> None:
 
 
 def test_one_nan_among_good_values_is_refused() -> None:
-    alpha = np.full((224, 384), 0.5, np.float32)
+    alpha = np.full((256, 448), 0.5, np.float32)
     alpha[50, 60] = np.nan
     with pytest.raises(SegmentationError, match="unusable"):
         NetworkSegmenter("compact", FITTING, Broken(alpha)).segment(np.zeros((90, 160, 3), np.uint8))
@@ -153,7 +154,7 @@ def test_description_says_what_runs() -> None:
     segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
     assert segmenter.description == "compact on CPU (red)"
     segmenter.segment(np.zeros((720, 1280, 3), np.uint8))
-    assert segmenter.description == "compact 384x224 on CPU (red)"
+    assert segmenter.description == "compact 448x256 on CPU (red)"
 
 
 def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not() -> None:
@@ -182,7 +183,7 @@ def test_a_picture_that_came_twice_is_matted_once_unless_the_network_remembers()
 
 
 def test_another_picture_in_the_same_array_is_matted_anew() -> None:
-    image = np.full((224, 384, 3), (255, 40, 40), np.uint8)  # of the network's own size: it is not copied on the way
+    image = np.full((256, 448, 3), (255, 40, 40), np.uint8)  # of the network's own size: it is not copied on the way
     segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
     assert segmenter.segment(image).min() == 1
     image[:] = (0, 40, 40)
@@ -191,13 +192,13 @@ def test_another_picture_in_the_same_array_is_matted_anew() -> None:
 
 def test_what_a_late_network_says_first_of_a_new_scene_is_not_kept_for_the_second_look() -> None:
     class Late(RedIsPerson):
-        before = np.ones((224, 384), np.float32)
+        before = np.ones((256, 448), np.float32)
 
         def alpha(self, batch: NDArray[np.float32]) -> Alpha:
             late, self.before = self.before, super().alpha(batch)
             return late
 
-    nobody, somebody = (np.full((224, 384, 3), (red, 40, 40), np.uint8) for red in (0, 255))
+    nobody, somebody = (np.full((256, 448, 3), (red, 40, 40), np.uint8) for red in (0, 255))
     segmenter = NetworkSegmenter("compact", FITTING, Late())
     segmenter.segment(somebody)
     segmenter.reset()
@@ -234,11 +235,11 @@ def test_smaller_sizes_are_used_as_soon_as_they_are_chosen_and_closing_closes_th
             self.closed += 1
 
     runtime = Closed()
-    segmenter = NetworkSegmenter("compact", FITTING, runtime, smaller=[partial(framing, config=COMPACT, share=0.47)])
+    segmenter = NetworkSegmenter("compact", FITTING, runtime, smaller=[partial(framing, config=COMPACT, share=0.37)])
     image, truth = red_rectangle(Size(1280, 720))
     assert (segmenter.steps, segmenter.input_size) == (2, None)
     segmenter.segment(image)
-    assert segmenter.input_size == Size(384, 224)
+    assert segmenter.input_size == Size(448, 256)
     segmenter.step = 1
     alpha = segmenter.segment(image)
     assert segmenter.description == "compact 256x160 on CPU (red)"
@@ -270,9 +271,9 @@ def test_a_larger_input_is_mended_at_the_usual_size_and_keeps_its_detail() -> No
     size = Size(1280, 720)
     image, _ = red_rectangle(size)
     image[100:140, 60:64:2] = (255, 40, 40)  # lines of less than a pixel at the usual size
-    larger = partial(framing, config=COMPACT, share=2.4)
+    larger = partial(framing, config=COMPACT, share=1.8)
     plain = NetworkSegmenter("compact", larger, RedIsPerson())
-    fine = NetworkSegmenter("compact", larger, RedIsPerson(), usual=FITTING, steadiness=0.9)
+    fine = NetworkSegmenter("compact", larger, RedIsPerson(), settling=SETTLING, steadiness=0.9)
     for _ in range(3):
         settled = fine.settled(image)
     assert settled.shape == plain.settled(image).shape == (342, 608)
@@ -283,8 +284,8 @@ def test_what_the_usual_size_lets_go_of_is_gone_at_the_larger_one() -> None:
     image, _ = red_rectangle(Size(1280, 720))
     image[20:60, 20:60] = (255, 40, 40)
     rules = MatteRules(min_island=1.0)
-    larger = partial(framing, config=COMPACT, share=2.4)
-    settled = NetworkSegmenter("compact", larger, RedIsPerson(), usual=FITTING, rules=rules).settled(image)
+    larger = partial(framing, config=COMPACT, share=1.8)
+    settled = NetworkSegmenter("compact", larger, RedIsPerson(), settling=SETTLING, rules=rules).settled(image)
     assert not settled[:60, :60].any()
     assert settled[200:, 250:400].min() == 1
 
@@ -292,5 +293,5 @@ def test_what_the_usual_size_lets_go_of_is_gone_at_the_larger_one() -> None:
 def test_a_smaller_input_than_the_usual_one_is_settled_at_its_own_size() -> None:
     image, _ = red_rectangle(Size(1280, 720))
     smaller = partial(framing, config=COMPACT, share=0.5)
-    settled = NetworkSegmenter("compact", smaller, RedIsPerson(), usual=FITTING, steadiness=0.9).settled(image)
+    settled = NetworkSegmenter("compact", smaller, RedIsPerson(), settling=SETTLING, steadiness=0.9).settled(image)
     assert settled.shape[1] < FITTING(1280, 720).content[0]
