@@ -50,6 +50,24 @@ def test_an_edge_that_is_averaged_stays_steep() -> None:
     assert np.abs(coarser(result, COARSE) - half).mean() < 0.02
 
 
+def test_detail_is_kept_as_steady_as_the_matte_itself() -> None:
+    truth, rng = strands(), np.random.default_rng(3)
+    coarse = coarser(truth, COARSE)
+    keep = np.full(coarse.shape, 0.9, np.float32)
+    keep[:, 40:] = 0
+    detail, results = Detail(), []
+    for _ in range(40):
+        fine = np.clip(truth + rng.normal(0, 0.05, truth.shape), 0, 1).astype(np.float32)
+        results.append(detail.put_back(fine, coarser(fine, COARSE), coarse, keep))
+    still, moving = (np.std(results[10:], axis=0)[12:38, columns].mean() for columns in (slice(9, 21), slice(77, 83)))
+    assert still < 0.5 * moving
+    assert np.allclose(np.mean(results[10:], axis=0)[12:38, 12], 0.9, atol=0.05)
+    detail.reset()
+    assert np.allclose(detail.put_back(truth, coarse, coarse, keep), truth, atol=1e-6)
+    other = np.zeros((27, 48), np.float32)
+    assert not detail.put_back(other, coarser(other, (30, 17)), coarser(other, (30, 17)), keep[:17, :30]).any()
+
+
 @given(
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     divisors=st.tuples(st.integers(1, 3), st.integers(1, 3)),

@@ -40,6 +40,17 @@ def test_the_grown_network_gives_the_very_matte_of_the_old_one_and_can_learn_mor
     assert added.grad.abs().max() > 0
 
 
+def test_an_attention_that_is_added_begins_as_nothing_and_can_learn() -> None:
+    old, picture = trained(), torch.rand(1, 3, 64, 96)
+    grown = grow.grow(old, replace(LARGER, attention=2))
+    assert torch.equal(grown.alpha(picture), old.alpha(picture))
+    grown.train()(picture).square().mean().backward()
+    outward = grown.get_parameter("attention.outward.weight")
+    assert outward.abs().max() == 0
+    assert outward.grad is not None
+    assert outward.grad.abs().max() > 0
+
+
 def test_a_last_kernel_of_one_pixel_answers_an_even_picture_as_the_old_one_did() -> None:
     old = trained()
     grown = grow.grow(old, replace(LARGER, final_kernel=1))

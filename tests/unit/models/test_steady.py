@@ -55,6 +55,17 @@ def test_a_person_who_creeps_leaves_a_trail_of_no_more_than_a_pixel(strength: fl
         assert np.abs(steadied - alpha).max() < 0.5
 
 
+def test_it_tells_how_much_of_the_last_matte_was_kept() -> None:
+    steadier, picture, alpha = Steadier(0.9), *scene(30)
+    steadier.steady(picture, alpha)
+    assert not steadier.kept.any()
+    last = steadier.steady(noisy(picture, 1.0, 1), noisy(alpha, 0.1, 1))
+    own = noisy(alpha, 0.1, 2)
+    steadied = steadier.steady(noisy(picture, 1.0, 2), own)
+    assert np.allclose(steadied, own + (last - own) * steadier.kept, atol=1e-6)
+    assert steadier.kept.max() > 0.8
+
+
 def test_a_cut_starts_afresh() -> None:
     steadier = Steadier(0.9)
     first, second = scene(10), scene(60)

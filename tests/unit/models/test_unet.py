@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.unet import UNet, fold_norms
+from models.unet import Attention, UNet, fold_norms
 from models.unet_config import ACCURATE, CLASSIC, COMPACT, CONFIGS, UNetConfig
 
 TINY = UNetConfig(channels=(4, 8, 16), classes=1, norm=True, stem=2, context=True, input_area_px=64 * 64)
@@ -26,6 +26,21 @@ def test_alpha_has_the_pictures_size_and_lies_between_zero_and_one(config):
         alpha = network.alpha(picture)
     assert alpha.shape == (2, 1, 2 * step, 3 * step)
     assert 0 <= float(alpha.min()) <= float(alpha.max()) <= 1
+
+
+def test_attention_sees_the_whole_picture_and_adds_to_what_it_gets():
+    torch.manual_seed(0)
+    attention = Attention(16, 4).eval()
+    features = torch.rand(2, 16, 3, 5)
+    far = features.clone()
+    far[0, :, 2, 4] += 5
+    change = (attention(far) - attention(features)).abs().amax(dim=1)
+    assert change.shape == (2, 3, 5)
+    assert change[0].min() > 0
+    assert change[1].max() == 0, "pictures of a batch do not see one another"
+    torch.nn.init.zeros_(attention.outward.weight)
+    torch.nn.init.zeros_(attention.outward.bias)
+    assert torch.equal(attention(features), features)
 
 
 def test_networks_fit_in_the_shipped_sizes():
