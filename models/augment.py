@@ -115,7 +115,9 @@ class Composer:
         for _ in range(people):
             group = self._people[rng.choice(len(self._people), p=self._people_odds)]
             passes_camera = rng.random() < 0.08
-            person, matte = place(rng, _pick(rng, group.cut_outs), width, height, passes_camera=passes_camera)
+            person, matte = place(
+                rng, _pick(rng, group.cut_outs), width, height, passes_camera=passes_camera, may_lean=True
+            )
             if rng.random() < 0.35:
                 cast_shadow(rng, image, matte)
             if rng.random() < 0.3:
@@ -134,15 +136,23 @@ def _pick(rng: np.random.Generator, items: Sequence[T]) -> T:
 
 
 def place(
-    rng: np.random.Generator, person: CutOut, width: int, height: int, *, passes_camera: bool = False
+    rng: np.random.Generator,
+    person: CutOut,
+    width: int,
+    height: int,
+    *,
+    passes_camera: bool = False,
+    may_lean: bool = False,
 ) -> tuple[Picture, Picture]:
     """The person as a webcam frames them: RGB ``(h, w, 3)`` and mask ``(h, w)`` on an empty canvas of that size.
 
-    A figure that ``passes_camera`` is seen right under it, from above.
+    A figure that ``passes_camera`` is seen right under it, from above; one that ``may_lean`` now and then stands as
+    crooked as in a corner of a wide lens.
     """
     body_h, body_w = person.mask.shape
     is_tall = body_h > 1.9 * body_w
     framing = rng.random()
+    lean = 5.0
     if is_tall and passes_camera:
         person = under_camera(rng, person)
         body_h, body_w = person.mask.shape
@@ -159,6 +169,8 @@ def place(
     else:  # the whole figure, standing further away
         scale = height * rng.uniform(0.45, 1.05) / body_h
         head_y = height - body_h * scale * rng.uniform(0.85, 1.0)
+        if may_lean and is_tall and rng.random() < 0.3:  # in a corner of a wide lens
+            lean = 18.0
         if is_tall and rng.random() < 0.4:
             person = seen_from_above(rng, person)
             body_h, body_w = person.mask.shape
@@ -169,7 +181,7 @@ def place(
     center_x = width * (rng.uniform(0.3, 0.7) if rng.random() < 0.7 else rng.uniform(0.0, 1.0))
     if person.cut_sides:
         center_x = width * rng.uniform(0.4, 0.6)
-    angle = rng.normal(0, 5)
+    angle = rng.normal(0, lean)
     flip = -1 if rng.random() < 0.5 else 1
 
     image, mask = person.image, person.mask

@@ -81,7 +81,7 @@ def _put_back(
         shares[x] = at - firsts[x]
     step = 1 if columns > 1 else 0
     plains, settled, kept = np.empty(columns, np.float32), np.empty(columns, np.float32), np.empty(columns, np.float32)
-    lows, highs = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    lows, highs, is_open = np.empty(columns, np.float32), np.empty(columns, np.float32), np.empty(columns, np.bool_)
     for y in range(height):
         at = min(max((y + 0.5) * rows / height - 0.5, 0), rows - 1)
         upper = int(at)
@@ -94,10 +94,14 @@ def _put_back(
             high = most[upper, x] + share * (most[lower, x] - most[upper, x])
             lows[x] = max(one - (one - low) * margin, zero)
             highs[x] = min(high * margin, one)
+            is_open[x] = highs[x] > zero and lows[x] < one
         own, past, row = fine[y], last[y], result[y]
         for x in range(width):
             first, share = firsts[x], shares[x]
             second = first + step
+            if not (is_open[first] or is_open[second]) and lows[first] == lows[second]:  # all room, or all person
+                past[x], row[x] = zero, lows[first]
+                continue
             detail = own[x] - plains[first] - share * (plains[second] - plains[first])
             detail += (past[x] - detail) * (kept[first] + share * (kept[second] - kept[first]))
             past[x] = detail
