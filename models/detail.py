@@ -27,10 +27,6 @@ class Detail:
     def __init__(self) -> None:
         self._last: Matte = np.empty((0, 0), np.float32)
 
-    def reset(self) -> None:
-        """Forget earlier mattes."""
-        self._last = np.empty((0, 0), np.float32)
-
     def put_back(self, fine: Matte, before: Matte, after: Matte, keep: Matte | None = None) -> Matte:
         """The matte that was settled, with the detail of the fine one.
 

@@ -80,7 +80,7 @@ class Run:
         parameters = [*self.network.parameters(), *self.heads.parameters()]
         self.optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
         self._fit_optimizer()
-        self.step, self.elapsed_s, self.best_iou = 0, 0.0, 0.0
+        self.step, self.elapsed_s, self.best_iou = 0, 0.0, -1.0  # the first is the best so far
         self._recorded = Recorded(self._learn, device)
 
     def learning_rate(self, progress: float) -> float:

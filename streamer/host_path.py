@@ -8,17 +8,18 @@ import numpy as np
 
 from streamer.compositing import Compositor
 from streamer.frames import Alpha, Drawing, Frame, Image, Levels, Pixels, Planes
+from streamer.segmentation.predictor import Settled
 
 
 @runtime_checkable
 class SettlingSegmenter(Protocol):
     """A segmenter that finds the small alpha first, and refines its edges when it is asked to."""
 
-    def settled(self, pixels: Pixels) -> Alpha:
-        """The small alpha of a picture: float32 ``(h', w')`` in [0, 1]."""
+    def settled(self, pixels: Pixels) -> Settled:
+        """The small alpha of a picture."""
         ...
 
-    def refined(self, pixels: Pixels, small: Alpha) -> Levels:
+    def refined(self, pixels: Pixels, settled: Settled) -> Levels:
         """The alpha at the picture's size, in 0..255, of that picture and its small alpha. From any thread."""
         ...
 
@@ -26,9 +27,10 @@ class SettlingSegmenter(Protocol):
 class HeldHere:
     """A frame and its small alpha; a ``ComposingMatte``."""
 
-    def __init__(self, path: HostPath, frame: Frame, small: Alpha) -> None:
+    def __init__(self, path: HostPath, frame: Frame, settled: Settled) -> None:
         self.size = frame.size
-        self.small = small
+        self.small = settled.alpha
+        self._settled = settled
         self._path = path
         self._frame = frame
 
@@ -41,7 +43,7 @@ class HeldHere:
         return self._path.compositor.compose(self._frame, self._levels(), background)
 
     def _levels(self) -> Levels:
-        return self._path.segmenter.refined(self._frame.pixels, self.small)
+        return self._path.segmenter.refined(self._frame.pixels, self._settled)
 
 
 class HostPath:

@@ -93,7 +93,7 @@ class DevicePath:
         pixels = content.width * content.height
         alpha = seen[: 4 * pixels].view(np.float32).reshape(content.height, content.width)
         shrunk = seen[4 * pixels :].reshape(content.height, content.width, 3)
-        small = self._segmenter.settle(shrunk, alpha)
+        small = self._segmenter.detailed(self._segmenter.settle(shrunk, alpha))
         return Held(self, layout, frame_bytes, stretch_contrast(small, CERTAIN_BEFORE))
 
     def full_alpha(self, held: Held) -> Alpha:

@@ -6,11 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Levels, Pixels
-from streamer.segmentation.predictor import NetworkSegmenter
+from streamer.segmentation.predictor import NetworkSegmenter, Settled
 from streamer.segmentation.quality import QualityControl
+
+Matte = TypeVar("Matte", Alpha, Settled)
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +45,13 @@ class AdaptiveSegmenter:
         """See ``Segmenter``."""
         return self._judged(lambda: self._segmenter.segment(image))
 
-    def settled(self, pixels: Pixels) -> Alpha:
+    def settled(self, pixels: Pixels) -> Settled:
         """See ``NetworkSegmenter``."""
         return self._judged(lambda: self._segmenter.settled(pixels))
 
-    def refined(self, pixels: Pixels, small: Alpha) -> Levels:
+    def refined(self, pixels: Pixels, settled: Settled) -> Levels:
         """See ``NetworkSegmenter``."""
-        return self._segmenter.refined(pixels, small)
+        return self._segmenter.refined(pixels, settled)
 
     def reset(self) -> None:
         """Forget earlier frames; the size stays."""
@@ -61,7 +64,7 @@ class AdaptiveSegmenter:
             preparing.join(LEAVE_S)
         self._segmenter.close()
 
-    def _judged(self, matte: Callable[[], Alpha]) -> Alpha:
+    def _judged(self, matte: Callable[[], Matte]) -> Matte:
         self._change_if_prepared()
         begun_at_s = self._clock()
         try:

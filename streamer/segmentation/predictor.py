@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +24,20 @@ from streamer.segmentation.runtimes import Runtime
 from streamer.segmentation.strips import without_strips
 from streamer.stats import Stats
 from streamer.yuv import shrunk
+
+
+class Settled(NamedTuple):
+    """A matte at the size at which it was settled, and what it takes to give it its detail back."""
+
+    alpha: Alpha
+    """float32 ``(h', w')`` in [0, 1]. What it calls room, or person, stays that: it is this that is to be judged."""
+    network: Alpha | None = None
+    """The network's own if that is larger."""
+    before: Alpha | None = None
+    """The network's at this size."""
+    kept: Alpha | None = None
+    """The share of the last matte in this one."""
+
 
 NO_RULES = MatteRules()
 KNOWN_FRAMINGS = 8
@@ -126,7 +141,7 @@ class NetworkSegmenter:
         """
         return self.refined(image, self.settled(image)) * np.float32(1 / 255)
 
-    def settled(self, pixels: Pixels) -> Alpha:
+    def settled(self, pixels: Pixels) -> Settled:
         """The small matte of this very picture, before its edges are refined.
 
         Raises:
@@ -143,10 +158,10 @@ class NetworkSegmenter:
         with self.time("settle"):
             return self.settle(seen, small)
 
-    def refined(self, pixels: Pixels, small: Alpha) -> Levels:
-        """The matte at full size, in 0..255, of a picture and its small matte. May be called from another thread."""
+    def refined(self, pixels: Pixels, settled: Settled) -> Levels:
+        """The matte at full size, in 0..255, of a picture and its small matte. May be called from one other thread."""
         with self.time("refine"):
-            return move_edge(refine(pixels, small), self._rules)
+            return move_edge(refine(pixels, self.detailed(settled)), self._rules)
 
     def fit(self, pixels: Pixels) -> tuple[Size, Size]:
         """What that picture is shrunk to for the network, and what the network then gets, with repeated edges.
@@ -157,7 +172,7 @@ class NetworkSegmenter:
         self._picture = pixels.size if isinstance(pixels, Planes) else _size_of_rgb(pixels)
         return self._fitted(self._picture)
 
-    def settle(self, seen: Image, small: Alpha) -> Alpha:
+    def settle(self, seen: Image, small: Alpha) -> Settled:
         """What becomes of the network's alpha before its edges are refined: room, certainty, memory and rules heeded.
 
         Args:
@@ -179,11 +194,18 @@ class NetworkSegmenter:
             )
         size = self._settling(*self._picture) if self._settling and self._picture else None
         if size is None or size[0] >= seen.shape[1]:
-            return self._settled(seen, small)
+            return Settled(self._settled(seen, small))
         coarse = coarser(small, size)
         picture = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-        settled = self._settled(picture, coarse)
-        return self._detail.put_back(stretch_contrast(small), stretch_contrast(coarse), settled, self._steadier.kept)
+        alpha = self._settled(picture, coarse)
+        return Settled(alpha, network=small, before=coarse, kept=self._steadier.kept)
+
+    def detailed(self, settled: Settled) -> Alpha:
+        """The settled matte at the network's size: float32 in [0, 1]. Of each frame in turn, on any one thread."""
+        if settled.network is None or settled.before is None:
+            return settled.alpha
+        fine, before = stretch_contrast(settled.network), stretch_contrast(settled.before)
+        return self._detail.put_back(fine, before, settled.alpha, settled.kept)
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""
@@ -194,7 +216,6 @@ class NetworkSegmenter:
         if self._clean_plate is not None:
             self._clean_plate.reset()
         self._steadier.reset()
-        self._detail.reset()
         self._sorter.reset()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from streamer.host_path import HeldHere, HostPath
 from streamer.interfaces import ComposingMatte
 from streamer.rendering import Renderer
 from streamer.segmentation import open_segmenter
-from streamer.segmentation.predictor import NetworkSegmenter
+from streamer.segmentation.predictor import NetworkSegmenter, Settled
 from streamer.sources.demo import DemoSource
 from streamer.stats import Stats
 from streamer.yuv import to_planes
@@ -124,7 +124,7 @@ def test_live_the_safe_picture_stands_in_where_the_edges_fail(
 def test_a_small_alpha_that_cannot_be_true_is_never_composed(
     segmenter: NetworkSegmenter, monkeypatch: pytest.MonkeyPatch, value: float, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(segmenter, "settled", lambda image: np.full((180, 320), value, np.float32))
+    monkeypatch.setattr(segmenter, "settled", lambda image: Settled(np.full((180, 320), value, np.float32)))
     monkeypatch.setattr(HeldHere, "over", lambda held, background: pytest.fail("it was composed"))
     background = ScriptedBackground()
     renderer = Renderer(segmenter, [background], Controls(), Stats(), hold=HostPath(segmenter).hold)

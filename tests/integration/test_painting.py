@@ -120,7 +120,7 @@ def test_where_the_person_stood_the_plate_is_complete(settings):
     config = config_of(settings, prompt="a beach")
     image = cv2.imread(str(Path(settings["input"]) / "000.png"))[..., ::-1].copy()
     segmenter = networks.open_matte(config.model_copy(update={"steadiness": 0.0}))
-    keyframe = Keyframe(Frame(image, 0, 0.0, 0.0), segmenter.settled(image))
+    keyframe = Keyframe(Frame(image, 0, 0.0, 0.0), segmenter.settled(image).alpha)
     segmenter.close()
     generator = painter.open_generator(config)
     plate = generator.generate(keyframe, "a beach", 7, should_stop=lambda: False)

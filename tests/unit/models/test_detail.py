@@ -62,8 +62,7 @@ def test_detail_is_kept_as_steady_as_the_matte_itself() -> None:
     still, moving = (np.std(results[10:], axis=0)[12:38, columns].mean() for columns in (slice(9, 21), slice(77, 83)))
     assert still < 0.5 * moving
     assert np.allclose(np.mean(results[10:], axis=0)[12:38, 12], 0.9, atol=0.05)
-    detail.reset()
-    assert np.allclose(detail.put_back(truth, coarse, coarse, keep), truth, atol=1e-6)
+    assert np.allclose(detail.put_back(truth, coarse, coarse), truth, atol=1e-6)
     other = np.zeros((27, 48), np.float32)
     assert not detail.put_back(other, coarser(other, (30, 17)), coarser(other, (30, 17)), keep[:17, :30]).any()
 

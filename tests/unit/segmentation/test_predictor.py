@@ -267,31 +267,35 @@ def test_closed_segmenter_says_so() -> None:
         segmenter.segment(np.zeros((90, 160, 3), np.uint8))
 
 
-def test_a_larger_input_is_mended_at_the_usual_size_and_keeps_its_detail() -> None:
+def test_a_larger_input_is_settled_at_a_smaller_size_and_keeps_its_detail() -> None:
     size = Size(1280, 720)
     image, _ = red_rectangle(size)
-    image[100:140, 60:64:2] = (255, 40, 40)  # lines of less than a pixel at the usual size
+    image[100:140, 60:64:2] = (255, 40, 40)  # lines of less than a pixel where mattes are settled
     larger = partial(framing, config=COMPACT, share=1.8)
     plain = NetworkSegmenter("compact", larger, RedIsPerson())
     fine = NetworkSegmenter("compact", larger, RedIsPerson(), settling=SETTLING, steadiness=0.9)
     for _ in range(3):
         settled = fine.settled(image)
-    assert settled.shape == plain.settled(image).shape == (342, 608)
-    assert np.abs(settled - plain.settled(image)).max() < 0.01
+        detailed = fine.detailed(settled)
+    assert settled.alpha.shape == (180, 320)
+    assert detailed.shape == plain.settled(image).alpha.shape == (342, 608)
+    assert np.abs(detailed - plain.settled(image).alpha).max() < 0.01
 
 
-def test_what_the_usual_size_lets_go_of_is_gone_at_the_larger_one() -> None:
+def test_what_is_let_go_of_where_mattes_are_settled_is_gone_at_the_larger_size() -> None:
     image, _ = red_rectangle(Size(1280, 720))
     image[20:60, 20:60] = (255, 40, 40)
     rules = MatteRules(min_island=1.0)
     larger = partial(framing, config=COMPACT, share=1.8)
-    settled = NetworkSegmenter("compact", larger, RedIsPerson(), settling=SETTLING, rules=rules).settled(image)
-    assert not settled[:60, :60].any()
-    assert settled[200:, 250:400].min() == 1
+    segmenter = NetworkSegmenter("compact", larger, RedIsPerson(), settling=SETTLING, rules=rules)
+    detailed = segmenter.detailed(segmenter.settled(image))
+    assert not detailed[:60, :60].any()
+    assert detailed[200:, 250:400].min() == 1
 
 
-def test_a_smaller_input_than_the_usual_one_is_settled_at_its_own_size() -> None:
+def test_a_smaller_input_is_settled_at_its_own_size() -> None:
     image, _ = red_rectangle(Size(1280, 720))
     smaller = partial(framing, config=COMPACT, share=0.5)
     settled = NetworkSegmenter("compact", smaller, RedIsPerson(), settling=SETTLING, steadiness=0.9).settled(image)
-    assert settled.shape[1] < FITTING(1280, 720).content[0]
+    assert settled.network is None
+    assert settled.alpha.shape[1] < FITTING(1280, 720).content[0]

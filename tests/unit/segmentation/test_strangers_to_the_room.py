@@ -172,7 +172,7 @@ def test_no_haze_is_left_on_the_known_room_by_earlier_frames() -> None:
     for name, plate in (("without", None), ("with", CleanPlate("learn"))):
         segmenter = NetworkSegmenter("any", same_size, Unasked(), steadiness=0.95, clean_plate=plate)
         for moment, alpha in enumerate([away] * 30 + [hazy] * 20 + [alone]):
-            settled = segmenter.settle(seen(room() if moment < 30 else shaded, moment), alpha)
+            settled = segmenter.settle(seen(room() if moment < 30 else shaded, moment), alpha).alpha
         left[name] = float(inner(settled, beside).max())
     assert left["without"] > 0.2
     assert left["with"] == 0
