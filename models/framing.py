@@ -11,6 +11,8 @@ AREA_SLACK = 1.07
 448x256 is asked for."""
 SETTLED_PX = 320 * 192
 """Area at which the program settles mattes, in pixels: looks what is the room's, and keeps them steady."""
+NEARLY = 0.9
+"""Where that would be more than this share of the input's width it is not worth it, and they are settled at that."""
 
 
 class Framing(NamedTuple):

@@ -34,6 +34,8 @@ def grow(old: UNet, config: UNetConfig) -> UNet:
     torch.manual_seed(0)  # the new convolutions' first weights
     new = UNet(config)
     there, state = old.state_dict(), new.state_dict()
+    if old.config.attention not in (0, config.attention):
+        raise CheckpointError(f"an attention of {old.config.attention} heads cannot become one of {config.attention}")
     surplus = sorted(there.keys() - state.keys())
     if surplus:
         raise CheckpointError(f"the larger network has no '{surplus[0]}': it can only be the smaller one and more")

@@ -21,7 +21,7 @@ import numpy as np
 from models.clips import make_clips
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
 from models.detail import Detail, coarser
-from models.framing import entering, settling
+from models.framing import NEARLY, entering, settling
 from models.matting import Matte, matte_picture
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
@@ -137,7 +137,8 @@ class _Habits:
         height, width = alpha.shape
         content = entering(width, height, self._config, self._share).content
         fine = cv2.resize(alpha, content).astype(np.float32)
-        size = min(content, settling(width, height, self._config))
+        size = settling(width, height, self._config)
+        size = content if size[0] > NEARLY * content[0] else size
         coarse = coarser(fine, size)
         settled = self._steadier.steady(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), coarse)
         if size != content:

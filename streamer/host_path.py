@@ -20,7 +20,7 @@ class SettlingSegmenter(Protocol):
         ...
 
     def refined(self, pixels: Pixels, settled: Settled) -> Levels:
-        """The alpha at the picture's size, in 0..255, of that picture and its small alpha. From any thread."""
+        """The alpha at the picture's size, in 0..255, of that picture and its small alpha. From one thread."""
         ...
 
 

@@ -137,7 +137,8 @@ class HeldMatte(Protocol):
     size: Size
     """Of the frame."""
     small: Alpha
-    """The matte by which all that follows is drawn, before that: float32 ``(h', w')`` in [0, 1]. It is judged."""
+    """The matte by which all that follows is drawn, but for detail where it is neither 0 nor 1 all around: float32
+    ``(h', w')`` in [0, 1]. It is judged."""
 
     def full(self) -> Alpha:
         """The matte at the frame's size: float32 ``(h, w)`` in [0, 1]. ``SegmentationError``: it fails."""

@@ -17,7 +17,7 @@ def check_held(matte: HeldMatte, size: Size) -> None:
     if matte.size != size:
         raise SegmentationError(f"a matte of a frame of {matte.size} for one of {size}")
     if matte.small.ndim != 2 or usable_alpha(matte.small, Size(*matte.small.shape[::-1])) is not matte.small:
-        raise SegmentationError("the alpha that the GPU draws by is not from 0 to 1")
+        raise SegmentationError("the small alpha of a held matte is not from 0 to 1")
 
 
 def usable_alpha(alpha: Alpha, size: Size) -> Alpha:

@@ -71,7 +71,7 @@ class Cleaned:
 
 
 class CleanPlate:
-    """The empty room at the size of the network's input, as far as it is known. Not thread-safe.
+    """The empty room at the size at which mattes are settled, as far as it is known. Not thread-safe.
 
     Args:
         origin: where it comes from: a picture of the room, RGB uint8 ``(h, w, 3)``, or ``learn`` or ``snap``.

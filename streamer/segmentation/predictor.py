@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
 from models.detail import Detail, coarser
-from models.framing import Framing
+from models.framing import NEARLY, Framing
 from models.steady import Steadier
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Levels, Pixels, Planes, Size
@@ -37,6 +37,8 @@ class Settled(NamedTuple):
     """The network's at this size."""
     kept: Alpha | None = None
     """The share of the last matte in this one."""
+    number: int = 0
+    """Counts up, so that it shows whether the last matte is the one that was drawn last."""
 
 
 NO_RULES = MatteRules()
@@ -84,6 +86,8 @@ class NetworkSegmenter:
         self._clean_plate = clean_plate
         self._steadier = Steadier(steadiness)
         self._detail = Detail()
+        self._settled_number = 0
+        self._drawn: tuple[int, Alpha] = (0, np.empty((0, 0), np.float32))
         self._sorter = PatchSorter(rules)
         self._where = runtime.name
         self._picture: Size | None = None
@@ -159,7 +163,7 @@ class NetworkSegmenter:
             return self.settle(seen, small)
 
     def refined(self, pixels: Pixels, settled: Settled) -> Levels:
-        """The matte at full size, in 0..255, of a picture and its small matte. May be called from one other thread."""
+        """The matte at full size, in 0..255, of a picture and its small matte. From one thread, as ``detailed``."""
         with self.time("refine"):
             return move_edge(refine(pixels, self.detailed(settled)), self._rules)
 
@@ -193,19 +197,29 @@ class NetworkSegmenter:
                 f"the network's alpha is {small.shape}, too small for a picture of {seen.shape[:2]}"
             )
         size = self._settling(*self._picture) if self._settling and self._picture else None
-        if size is None or size[0] >= seen.shape[1]:
+        if size is None or size[0] > NEARLY * seen.shape[1]:
             return Settled(self._settled(seen, small))
         coarse = coarser(small, size)
         picture = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
         alpha = self._settled(picture, coarse)
-        return Settled(alpha, network=small, before=coarse, kept=self._steadier.kept)
+        self._settled_number += 1
+        return Settled(alpha, network=small, before=coarse, kept=self._steadier.kept, number=self._settled_number)
 
     def detailed(self, settled: Settled) -> Alpha:
-        """The settled matte at the network's size: float32 in [0, 1]. Of each frame in turn, on any one thread."""
+        """The settled matte at the network's size: float32 in [0, 1].
+
+        For one thread, and for frames in their order, of which some may be left out.
+        """
         if settled.network is None or settled.before is None:
             return settled.alpha
+        last, alpha = self._drawn
+        if settled.number == last:  # the same frame again
+            return alpha
         fine, before = stretch_contrast(settled.network), stretch_contrast(settled.before)
-        return self._detail.put_back(fine, before, settled.alpha, settled.kept)
+        kept = settled.kept if settled.number == last + 1 else None  # a frame may have been dropped, or the scene cut
+        alpha = self._detail.put_back(fine, before, settled.alpha, kept)
+        self._drawn = (settled.number, alpha)
+        return alpha
 
     def reset(self) -> None:
         """Forget earlier frames: the next one starts a new scene."""

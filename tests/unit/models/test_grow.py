@@ -73,6 +73,13 @@ def test_what_is_not_the_old_network_and_more_is_refused(config: UNetConfig, mes
         grow.grow(trained(), config)
 
 
+def test_an_attention_keeps_its_number_of_heads() -> None:
+    old = grow.grow(trained(), replace(LARGER, attention=2))
+    assert grow.grow(old, replace(LARGER, attention=2)).config.attention == 2
+    with pytest.raises(CheckpointError, match="attention of 2 heads"):
+        grow.grow(old, replace(LARGER, attention=4))
+
+
 def test_the_command_writes_a_file_to_train_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small, out = tmp_path / "small.safetensors", tmp_path / "grown.safetensors"
     save_network(UNet(replace(COMPACT, depths=(1, 2, 2, 3, 3), up_depths=(), final_kernel=0)), small)

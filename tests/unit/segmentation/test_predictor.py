@@ -48,6 +48,20 @@ class Blinking(Runtime):
         return np.full(batch.shape[2:], 1 if self.calls % 2 else self._other, np.float32)
 
 
+class Shimmering(Runtime):
+    """A runtime whose alpha is the red channel, with noise of its own wherever that is neither 0 nor 1 all around."""
+
+    name = "CPU (shimmering)"
+    has_memory = True
+
+    def __init__(self) -> None:
+        self._rng = np.random.default_rng(5)
+
+    def alpha(self, batch: NDArray[np.float32]) -> Alpha:
+        noise = self._rng.normal(0, 0.15, batch.shape[2:])
+        return np.clip(0.5 + 0.6 * (batch[0, 0] - 0.5) + noise, 0, 1).astype(np.float32)
+
+
 class Broken(Runtime):
     name = "CPU (broken)"
 
@@ -291,6 +305,66 @@ def test_what_is_let_go_of_where_mattes_are_settled_is_gone_at_the_larger_size()
     detailed = segmenter.detailed(segmenter.settled(image))
     assert not detailed[:60, :60].any()
     assert detailed[200:, 250:400].min() == 1
+
+
+def at(left: int) -> Image:
+    """A red square, its left edge there, and a fence of thin lines beside it."""
+    image = np.full((720, 1280, 3), (0, 40, 40), np.uint8)
+    image[200:500, left : left + 300] = (255, 40, 40)
+    image[200:500, left + 320 : left + 400 : 5] = (255, 40, 40)
+    return image
+
+
+def finely(segmenter: NetworkSegmenter, image: Image) -> Alpha:
+    return segmenter.detailed(segmenter.settled(image))
+
+
+def fine_segmenter(runtime: Runtime, steadiness: float = 0.9) -> NetworkSegmenter:
+    larger = partial(framing, config=COMPACT, share=1.8)
+    return NetworkSegmenter("compact", larger, runtime, settling=SETTLING, steadiness=steadiness)
+
+
+def test_no_detail_of_a_scene_before_the_cut_is_drawn() -> None:
+    segmenter = fine_segmenter(RedIsPerson())
+    for _ in range(5):
+        finely(segmenter, at(100))
+    segmenter.reset()
+    segmenter.settled(at(700))  # as the renderer does: the first one of a scene is thrown away
+    assert np.array_equal(finely(segmenter, at(700)), finely(fine_segmenter(RedIsPerson()), at(700)))
+
+
+def test_no_detail_is_drawn_of_a_frame_before_one_that_was_dropped() -> None:
+    segmenter = fine_segmenter(RedIsPerson())
+    for _ in range(5):
+        finely(segmenter, at(100))
+    segmenter.settled(at(140))
+    fresh = fine_segmenter(RedIsPerson())
+    fresh.settled(at(100))
+    fresh.settled(at(140))
+    assert np.abs(finely(segmenter, at(140)) - finely(fresh, at(140))).max() < 0.02
+
+
+def test_the_same_frame_is_drawn_the_same_twice() -> None:
+    segmenter = fine_segmenter(Shimmering())
+    for _ in range(3):
+        settled = segmenter.settled(at(100))
+    assert np.array_equal(segmenter.detailed(settled), segmenter.detailed(settled))
+
+
+def test_detail_is_averaged_as_the_matte_is() -> None:
+    """Of a fence that shimmers in every pixel, where the picture stands still."""
+    shimmer = []
+    for steadiness in (0.0, 0.9):
+        segmenter = fine_segmenter(Shimmering(), steadiness)
+        drawn = [finely(segmenter, at(100)) for _ in range(20)]
+        shimmer.append(float(np.std(drawn[8:], axis=0)[100:230, 205:230].mean()))
+    assert shimmer[1] < 0.4 * shimmer[0]
+
+
+def test_an_input_that_is_hardly_larger_is_settled_at_its_own_size() -> None:
+    usual = partial(framing, config=CLASSIC)
+    segmenter = NetworkSegmenter("classic", usual, RedIsPerson(), settling=partial(settling, config=CLASSIC))
+    assert segmenter.settled(at(100)).network is None
 
 
 def test_a_smaller_input_is_settled_at_its_own_size() -> None:
