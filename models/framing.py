@@ -7,8 +7,7 @@ from typing import NamedTuple
 from models.unet_config import UNetConfig
 
 AREA_SLACK = 1.07
-"""The padded input may be this much larger than the network's usual area: admits 608x352 where 1.8 times
-448x256 is asked for."""
+"""The padded input may be this much larger than the network's usual area: admits 480x288 for 480x270."""
 SETTLED_PX = 320 * 192
 """Area at which the program settles mattes, in pixels: looks what is the room's, and keeps them steady."""
 NEARLY = 0.9

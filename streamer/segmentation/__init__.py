@@ -23,9 +23,9 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
-INPUT_SHARES = {"normal": (1.0, 0.75, 0.52, 0.37, 0.26), "fine": (1.8, 1.0, 0.75, 0.52, 0.37, 0.26)}
+INPUT_SHARES = {"normal": (1.0, 0.66, 0.46, 0.32, 0.23), "fine": (1.6, 1.0, 0.66, 0.46, 0.32, 0.23)}
 """For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
-usual area. For 16:9: 608x352, 448x256, 384x224, 320x192, 256x160 and 224x128."""
+usual area. For 16:9: 608x352, 480x288, 384x224, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -102,7 +102,11 @@ def open_segmenter(
             running = TorchRuntime(load(), chosen)
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
-    shares = INPUT_SHARES[detail] if chosen == "cpu" else INPUT_SHARES[detail][:1]
+    shares = INPUT_SHARES[detail]
+    if detail == "normal" and not running.is_fast:
+        shares = shares[1:]
+    if chosen != "cpu":
+        shares = shares[:1]
     largest, *smaller = (partial(entering, config=config, share=share) for share in shares)
     settling_size = partial(settling, config=config)
     return NetworkSegmenter(model, largest, running, smaller=smaller, settling=settling_size, **habits)
@@ -112,7 +116,8 @@ def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> NetworkSegme
     """The segmenter for live work: it computes at a smaller size while the machine cannot keep up, if it has one."""
     if segmenter.steps == 1:
         return segmenter
-    return AdaptiveSegmenter(segmenter, QualityControl(INPUT_SHARES[detail]))
+    shares = INPUT_SHARES[detail][-segmenter.steps :]  # the largest may be too much for this CPU
+    return AdaptiveSegmenter(segmenter, QualityControl([share / shares[0] for share in shares]))
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:

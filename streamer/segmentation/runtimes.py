@@ -41,6 +41,8 @@ class Runtime(Protocol):
 
     name: str
     """For people: ``CPU (openvino)``."""
+    is_fast: bool = True
+    """Whether it has time for the network's usual input in every frame; else that of files and cameras is smaller."""
     has_memory: bool = False
     """Whether what it finds also depends on the pictures before."""
 
@@ -72,6 +74,7 @@ class TorchRuntime(Runtime):
         fold_norms(network.eval())
         self.name = f"{device.upper()} (torch)"
         self.device = torch.device(device)
+        self.is_fast = device != "cpu"
         self.dtype = torch.float16 if device == "cuda" else torch.float32
         self.network = network.to(self.device, self.dtype, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.stream: torch.cuda.Stream | None = None
@@ -103,6 +106,8 @@ class TorchRuntime(Runtime):
 class OnnxRuntime(Runtime):
     """ONNX Runtime on the CPU."""
 
+    is_fast = False
+
     def __init__(self, onnx: Path) -> None:
         self.name = "CPU (onnxruntime)"
         self._session = onnx_session(onnx)
@@ -129,6 +134,7 @@ class OpenVinoRuntime(Runtime):
 
         self.name = "CPU (openvino)"
         self._core = openvino.Core()
+        self.is_fast = self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.bf16
         self._onnx = onnx
         self._requests: dict[tuple[int, ...], Any] = {}
 

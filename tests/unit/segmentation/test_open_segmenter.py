@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from models.unet import UNet
 from models.unet_config import UNetConfig
 from streamer import segmentation
 from streamer.errors import ConfigError, MissingExtra, SegmentationError, WeightsError
-from streamer.segmentation import choose_device, find_onnx, open_segmenter, runtimes
+from streamer.segmentation import INPUT_SHARES, adapted, choose_device, find_onnx, open_segmenter, runtimes
+from streamer.segmentation.runtimes import OnnxRuntime, OpenVinoRuntime, Runtime, open_cpu_runtime
 
 TINY = UNetConfig(channels=(4, 8), classes=1, norm=True, stem=2, context=True, input_area_px=64 * 64)
 """A network of a few hundred parameters."""
@@ -39,17 +41,45 @@ def test_without_gpu_and_onnx_torch_runs_on_the_cpu(weights: Path) -> None:
     segmenter.close()
 
 
+def on_a_cpu(monkeypatch: pytest.MonkeyPatch, *, is_fast: bool) -> None:
+    def opened(*arguments: Any) -> Runtime:
+        runtime = open_cpu_runtime(*arguments)
+        runtime.is_fast = is_fast
+        return runtime
+
+    monkeypatch.setattr("streamer.segmentation.open_cpu_runtime", opened)
+
+
 @pytest.mark.usefixtures("no_gpu")
-@pytest.mark.parametrize(("detail", "size"), [("normal", "448x256"), ("fine", "608x352")])
-def test_the_detail_is_how_large_a_picture_the_network_sees(detail: str, size: str) -> None:
+@pytest.mark.parametrize(
+    ("detail", "is_fast", "size"),
+    [
+        ("normal", True, "480x288"),
+        ("normal", False, "384x224"),
+        ("fine", True, "608x352"),
+        ("fine", False, "608x352"),
+    ],
+)
+def test_the_detail_is_how_large_a_picture_the_network_sees_if_the_cpu_has_time(
+    monkeypatch: pytest.MonkeyPatch, detail: str, is_fast: bool, size: str
+) -> None:
+    on_a_cpu(monkeypatch, is_fast=is_fast)
     segmenter = open_segmenter(device="cpu", detail=detail)
     assert segmenter.segment(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280)
     assert f" {size} " in segmenter.description
-    segmenter.close()
+    assert segmenter.steps == len(INPUT_SHARES[detail]) - (detail == "normal" and not is_fast)
+    adapted(segmenter, detail).close()
+
+
+def test_a_cpu_has_time_if_it_multiplies_half_length_floats() -> None:
+    onnx = find_onnx("compact", None)
+    assert onnx is not None
+    assert OpenVinoRuntime(onnx).is_fast == torch.cpu._is_avx512_bf16_supported()
+    assert not OnnxRuntime(onnx).is_fast
 
 
 @pytest.mark.usefixtures("no_gpu")
-@pytest.mark.parametrize(("picture", "size"), [((320, 192), "448x256"), ((512, 288), "512x288")])
+@pytest.mark.parametrize(("picture", "size"), [((320, 192), "480x288"), ((512, 288), "512x288")])
 def test_a_small_picture_is_not_enlarged_for_the_sake_of_detail(picture: tuple[int, int], size: str) -> None:
     segmenter = open_segmenter(device="cpu", detail="fine")
     segmenter.segment(np.zeros((*picture[::-1], 3), np.uint8))

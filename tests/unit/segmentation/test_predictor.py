@@ -107,15 +107,15 @@ def test_network_input_keeps_aspect_and_area(config: object, width: int, height:
         assert abs(content.width / content.height / (width / height) - 1) < 0.02
 
 
-def test_sixteen_to_nine_is_matted_at_448x252_padded_to_256() -> None:
-    assert framing(1920, 1080, COMPACT) == ((448, 252), (448, 256))
+def test_sixteen_to_nine_is_matted_at_480x270_padded_to_288() -> None:
+    assert framing(1920, 1080, COMPACT) == ((480, 270), (480, 288))
 
 
 def test_padding_repeats_the_lower_edge() -> None:
     image = np.zeros((216, 384, 3), np.uint8)
     image[-1] = (255, 0, 0)
-    batch = as_batch(image, Size(448, 256))
-    assert batch.shape == (1, 3, 256, 448)
+    batch = as_batch(image, Size(480, 288))
+    assert batch.shape == (1, 3, 288, 480)
     assert np.allclose(batch[0, 0, 215:], 1)
     assert np.all(batch[0, 1:] == 0)
 
@@ -128,7 +128,7 @@ def test_unusable_alpha_is_refused(spoilt: float) -> None:
 
 
 def test_one_nan_among_good_values_is_refused() -> None:
-    alpha = np.full((256, 448), 0.5, np.float32)
+    alpha = np.full((288, 480), 0.5, np.float32)
     alpha[50, 60] = np.nan
     with pytest.raises(SegmentationError, match="unusable"):
         NetworkSegmenter("compact", FITTING, Broken(alpha)).segment(np.zeros((90, 160, 3), np.uint8))
@@ -168,7 +168,7 @@ def test_description_says_what_runs() -> None:
     segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
     assert segmenter.description == "compact on CPU (red)"
     segmenter.segment(np.zeros((720, 1280, 3), np.uint8))
-    assert segmenter.description == "compact 448x256 on CPU (red)"
+    assert segmenter.description == "compact 480x288 on CPU (red)"
 
 
 def test_a_still_picture_is_steadied_a_moving_one_and_one_after_a_reset_are_not() -> None:
@@ -197,7 +197,7 @@ def test_a_picture_that_came_twice_is_matted_once_unless_the_network_remembers()
 
 
 def test_another_picture_in_the_same_array_is_matted_anew() -> None:
-    image = np.full((256, 448, 3), (255, 40, 40), np.uint8)  # of the network's own size: it is not copied on the way
+    image = np.full((288, 480, 3), (255, 40, 40), np.uint8)  # of the network's own size: it is not copied on the way
     segmenter = NetworkSegmenter("compact", FITTING, RedIsPerson())
     assert segmenter.segment(image).min() == 1
     image[:] = (0, 40, 40)
@@ -206,13 +206,13 @@ def test_another_picture_in_the_same_array_is_matted_anew() -> None:
 
 def test_what_a_late_network_says_first_of_a_new_scene_is_not_kept_for_the_second_look() -> None:
     class Late(RedIsPerson):
-        before = np.ones((256, 448), np.float32)
+        before = np.ones((288, 480), np.float32)
 
         def alpha(self, batch: NDArray[np.float32]) -> Alpha:
             late, self.before = self.before, super().alpha(batch)
             return late
 
-    nobody, somebody = (np.full((256, 448, 3), (red, 40, 40), np.uint8) for red in (0, 255))
+    nobody, somebody = (np.full((288, 480, 3), (red, 40, 40), np.uint8) for red in (0, 255))
     segmenter = NetworkSegmenter("compact", FITTING, Late())
     segmenter.segment(somebody)
     segmenter.reset()
@@ -249,11 +249,11 @@ def test_smaller_sizes_are_used_as_soon_as_they_are_chosen_and_closing_closes_th
             self.closed += 1
 
     runtime = Closed()
-    segmenter = NetworkSegmenter("compact", FITTING, runtime, smaller=[partial(framing, config=COMPACT, share=0.37)])
+    segmenter = NetworkSegmenter("compact", FITTING, runtime, smaller=[partial(framing, config=COMPACT, share=0.32)])
     image, truth = red_rectangle(Size(1280, 720))
     assert (segmenter.steps, segmenter.input_size) == (2, None)
     segmenter.segment(image)
-    assert segmenter.input_size == Size(448, 256)
+    assert segmenter.input_size == Size(480, 288)
     segmenter.step = 1
     alpha = segmenter.segment(image)
     assert segmenter.description == "compact 256x160 on CPU (red)"
@@ -285,7 +285,7 @@ def test_a_larger_input_is_settled_at_a_smaller_size_and_keeps_its_detail() -> N
     size = Size(1280, 720)
     image, _ = red_rectangle(size)
     image[100:140, 60:64:2] = (255, 40, 40)  # lines of less than a pixel where mattes are settled
-    larger = partial(framing, config=COMPACT, share=1.8)
+    larger = partial(framing, config=COMPACT, share=1.6)
     plain = NetworkSegmenter("compact", larger, RedIsPerson())
     fine = NetworkSegmenter("compact", larger, RedIsPerson(), settling=SETTLING, steadiness=0.9)
     for _ in range(3):
@@ -300,7 +300,7 @@ def test_what_is_let_go_of_where_mattes_are_settled_is_gone_at_the_larger_size()
     image, _ = red_rectangle(Size(1280, 720))
     image[20:60, 20:60] = (255, 40, 40)
     rules = MatteRules(min_island=1.0)
-    larger = partial(framing, config=COMPACT, share=1.8)
+    larger = partial(framing, config=COMPACT, share=1.6)
     segmenter = NetworkSegmenter("compact", larger, RedIsPerson(), settling=SETTLING, rules=rules)
     detailed = segmenter.detailed(segmenter.settled(image))
     assert not detailed[:60, :60].any()
@@ -320,7 +320,7 @@ def finely(segmenter: NetworkSegmenter, image: Image) -> Alpha:
 
 
 def fine_segmenter(runtime: Runtime, steadiness: float = 0.9) -> NetworkSegmenter:
-    larger = partial(framing, config=COMPACT, share=1.8)
+    larger = partial(framing, config=COMPACT, share=1.6)
     return NetworkSegmenter("compact", larger, runtime, settling=SETTLING, steadiness=steadiness)
 
 
