@@ -137,7 +137,7 @@ class _Habits:
         height, width = alpha.shape
         content = entering(width, height, self._config, self._share).content
         fine = cv2.resize(alpha, content).astype(np.float32)
-        size = settling(width, height, self._config)
+        size = settling(width, height)
         size = content if size[0] > NEARLY * content[0] else size
         coarse = coarser(fine, size)
         settled = self._steadier.steady(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), coarse)

@@ -44,7 +44,7 @@ class UNetConfig:
 CLASSIC = UNetConfig()
 COMPACT = UNetConfig(
     channels=(16, 32, 64, 128, 256), classes=1, norm=True, stem=2, context=True, attention=4, depths=(1, 2, 2, 6, 6),
-    kernels=(3, 3, 3, 5, 5), up_depths=(3, 2, 2, 1), final_kernel=1, input_area_px=270 * 480,
+    kernels=(3, 3, 3, 5, 5), up_depths=(3, 2, 2, 1), final_kernel=1, input_area_px=256 * 448,
 )  # fmt: skip
 ACCURATE = UNetConfig(
     channels=(32, 64, 128, 192, 256), classes=1, norm=True, stem=2, context=True, depths=(1, 1, 2, 2, 3), dense=True,

@@ -214,8 +214,8 @@ class StreamConfig(BaseModel):
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
     matte_detail: Literal["normal", "fine"] = "normal"
-    """How large a picture the network sees. Fine cuts legs and hair more finely, and takes the network half as long
-    again."""
+    """How large a picture the network sees. Fine cuts legs and hair more finely, and takes the network nearly twice
+    as long."""
     adaptive_quality: bool = True
     """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
 

@@ -23,9 +23,9 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
-INPUT_SHARES = {"normal": (1.0, 0.66, 0.46, 0.32, 0.23), "fine": (1.6, 1.0, 0.66, 0.46, 0.32, 0.23)}
+INPUT_SHARES = {"normal": (1.0, 0.75, 0.52, 0.37, 0.26), "fine": (1.8, 1.0, 0.75, 0.52, 0.37, 0.26)}
 """For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
-usual area. For 16:9: 608x352, 480x288, 384x224, 320x192, 256x160 and 224x128."""
+usual area. For 16:9: 608x352, 448x256, 384x224, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """What a GPU's driver leaves on Linux: NVIDIA's, AMD's, and that of WSL."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -108,8 +108,7 @@ def open_segmenter(
     if chosen != "cpu":
         shares = shares[:1]
     largest, *smaller = (partial(entering, config=config, share=share) for share in shares)
-    settling_size = partial(settling, config=config)
-    return NetworkSegmenter(model, largest, running, smaller=smaller, settling=settling_size, **habits)
+    return NetworkSegmenter(model, largest, running, smaller=smaller, settling=settling, **habits)
 
 
 def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> NetworkSegmenter | AdaptiveSegmenter:

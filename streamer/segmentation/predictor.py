@@ -121,7 +121,7 @@ class NetworkSegmenter:
 
     @property
     def description(self) -> str:
-        """What really runs, e.g. ``compact 480x288 on CPU (openvino)``; the size is known after the first picture."""
+        """What really runs, e.g. ``compact 448x256 on CPU (openvino)``; the size is known after the first picture."""
         size = f" {self.input_size}" if self._picture else ""
         return f"{self._model}{size} on {self._where}"
 

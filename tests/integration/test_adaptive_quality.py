@@ -35,7 +35,7 @@ from streamer.stats import Stats
 FRAME = Size(384, 216)
 FPS = 5
 """Few, so that minutes are played in seconds."""
-FULL_PX = 480 * 288
+FULL_PX = 448 * 256
 ROOM, BEHIND = (40, 90, 60), (0, 0, 200)
 
 
@@ -56,7 +56,7 @@ class SlowRuntime(Runtime):
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
         height, width = batch.shape[2:]
         if self.takes_one_size and width * height != FULL_PX:
-            raise RuntimeError("this network takes 480x288 only")
+            raise RuntimeError("this network takes 448x256 only")
         self._clock.now_s += self.full_s * width * height / FULL_PX
         self.sizes.append(Size(width, height))
         return batch[0, 0].copy()
@@ -137,12 +137,12 @@ def test_the_matte_gets_smaller_and_larger_again_and_no_frame_suffers(
     assert run.network.description == "compact 320x192 on CPU (slow)"
     run.runtime.full_s = 0.036
     shown += run.until(60)
-    assert run.network.description == "compact 480x288 on CPU (slow)"
+    assert run.network.description == "compact 448x256 on CPU (slow)"
     assert [record.getMessage() for record in caplog.records] == [
-        "the machine cannot keep up: the matte is computed at 384x224 instead of 480x288",
+        "the machine cannot keep up: the matte is computed at 384x224 instead of 448x256",
         "the machine cannot keep up: the matte is computed at 320x192 instead of 384x224",
         "the machine has time again: the matte is computed at 384x224 instead of 320x192",
-        "the machine has time again: the matte is computed at 480x288 instead of 384x224",
+        "the machine has time again: the matte is computed at 448x256 instead of 384x224",
     ]
     assert len(shown) > 200
     assert all(is_right(image) for image in shown)
@@ -152,7 +152,7 @@ def test_the_matte_gets_smaller_and_larger_again_and_no_frame_suffers(
 def test_a_size_that_is_being_prepared_does_not_hold_up_the_old_one(run: Run) -> None:
     run.runtime.may_prepare.clear()
     run.until(10)
-    assert set(run.runtime.sizes) == {Size(480, 288)}
+    assert set(run.runtime.sizes) == {Size(448, 256)}
     run.runtime.may_prepare.set()
     run.until(11)
     assert run.runtime.prepared[0] == (1, 3, 224, 384)
@@ -166,7 +166,7 @@ def test_a_network_that_takes_one_size_only_loses_one_frame_and_goes_on(
     shown = run.until(60)
     assert [is_right(image) for image in shown].count(False) == 1
     assert run.stats.snapshot().counters == {"failed_frames": 1}
-    assert run.network.description == "compact 480x288 on CPU (slow)"
+    assert run.network.description == "compact 448x256 on CPU (slow)"
     assert "goes back to the usual one" in caplog.text
 
 
@@ -176,7 +176,7 @@ def test_the_room_is_snapped_at_one_size_and_then_serves_all() -> None:
     run.runtime.full_s = 0.4
     run.until(SNAP_FRAMES * 0.4 - 1)
     assert clean_plate.is_snapping
-    assert set(run.runtime.sizes) == {Size(480, 288)}, "another one would begin anew"
+    assert set(run.runtime.sizes) == {Size(448, 256)}, "another one would begin anew"
     run.until(60)
     assert not clean_plate.is_snapping
     assert run.runtime.sizes[-1] == Size(320, 192)
@@ -240,10 +240,10 @@ def test_openvino_is_ready_for_a_size_that_was_prepared() -> None:
     runtime = OpenVinoRuntime(onnx)
     preparing = threading.Thread(target=runtime.prepare, args=((1, 3, 128, 224),))
     preparing.start()
-    runtime.alpha(np.zeros((1, 3, 288, 480), np.float32))
+    runtime.alpha(np.zeros((1, 3, 256, 448), np.float32))
     preparing.join(WAIT_S)
     known = dict(runtime._requests)
-    assert set(known) == {(1, 3, 288, 480), (1, 3, 128, 224)}
+    assert set(known) == {(1, 3, 256, 448), (1, 3, 128, 224)}
     assert runtime.alpha(np.zeros((1, 3, 128, 224), np.float32)).shape == (128, 224)
     assert runtime._requests == known
     for width in range(64, 64 + 32 * KEPT_SIZES, 32):

@@ -65,10 +65,10 @@ def test_a_share_of_the_input_makes_the_network_see_another_size(
         return alpha(self, x)
 
     monkeypatch.setattr(UNet, "alpha", watched)
-    for share in ("1", "1.6"):
+    for share in ("1", "1.8"):
         monkeypatch.setattr("sys.argv", ["evaluate", "--images", str(tmp_path), "--input-share", share])
         assert main() == 0
-    assert sorted({tuple(size) for size in seen}) == [(288, 480), (352, 608)]
+    assert sorted({tuple(size) for size in seen}) == [(256, 448), (352, 608)]
     monkeypatch.setattr("sys.argv", ["evaluate", "--images", str(tmp_path), "--input-share", "0"])
     with pytest.raises(SystemExit):
         main()

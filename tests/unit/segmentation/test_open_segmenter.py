@@ -54,7 +54,7 @@ def on_a_cpu(monkeypatch: pytest.MonkeyPatch, *, is_fast: bool) -> None:
 @pytest.mark.parametrize(
     ("detail", "is_fast", "size"),
     [
-        ("normal", True, "480x288"),
+        ("normal", True, "448x256"),
         ("normal", False, "384x224"),
         ("fine", True, "608x352"),
         ("fine", False, "608x352"),
@@ -79,7 +79,7 @@ def test_a_cpu_has_time_if_it_multiplies_half_length_floats() -> None:
 
 
 @pytest.mark.usefixtures("no_gpu")
-@pytest.mark.parametrize(("picture", "size"), [((320, 192), "480x288"), ((512, 288), "512x288")])
+@pytest.mark.parametrize(("picture", "size"), [((320, 192), "448x256"), ((512, 288), "512x288")])
 def test_a_small_picture_is_not_enlarged_for_the_sake_of_detail(picture: tuple[int, int], size: str) -> None:
     segmenter = open_segmenter(device="cpu", detail="fine")
     segmenter.segment(np.zeros((*picture[::-1], 3), np.uint8))
