@@ -94,7 +94,9 @@ def test_a_profile_is_made_used_listed_and_forgotten(
     before_after = cv2.imread(str(folder / profiles.PICTURE))
     assert before_after.shape[1] == 3 * SIZE[0]
 
-    config = StreamConfig(profile="desk", device="cpu", runtime="openvino", steadiness=0)
+    config = StreamConfig(
+        profile="desk", device="cpu", runtime="openvino", steadiness=0, matte_detail="fine"
+    )  # of one size
     segmenter = networks.open_matte(config)
     picture = cv2.resize(scene.image(20), SIZE, interpolation=cv2.INTER_AREA)
     ours = segmenter.segment(picture)
