@@ -10,6 +10,7 @@ from typing import Any
 
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
 from models.framing import entering, settling
+from models.unet_config import COMPACT
 from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.segmentation.adaptive import AdaptiveSegmenter
 from streamer.segmentation.clean_plate import open_clean_plate
@@ -103,7 +104,7 @@ def open_segmenter(
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
     shares = INPUT_SHARES[detail]
-    if detail == "normal" and not running.is_fast:
+    if detail == "normal" and config == COMPACT and not running.is_fast:  # whoever chose a larger network has time
         shares = shares[1:]
     if chosen != "cpu":
         shares = shares[:1]

@@ -13,6 +13,7 @@ from models.unet import UNet
 from models.unet_config import UNetConfig
 from streamer import segmentation
 from streamer.errors import ConfigError, MissingExtra, SegmentationError, WeightsError
+from streamer.frames import Size
 from streamer.segmentation import INPUT_SHARES, adapted, choose_device, find_onnx, open_segmenter, runtimes
 from streamer.segmentation.runtimes import OnnxRuntime, OpenVinoRuntime, Runtime, open_cpu_runtime
 
@@ -69,6 +70,14 @@ def test_the_detail_is_how_large_a_picture_the_network_sees_if_the_cpu_has_time(
     assert f" {size} " in segmenter.description
     assert segmenter.steps == len(INPUT_SHARES[detail]) - (detail == "normal" and not is_fast)
     adapted(segmenter, detail).close()
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_a_larger_network_sees_its_usual_picture_on_any_cpu() -> None:
+    segmenter = open_segmenter(model="accurate", device="cpu")
+    segmenter.fit(np.zeros((720, 1280, 3), np.uint8))
+    assert segmenter.input_size == Size(512, 288)
+    segmenter.close()
 
 
 def test_a_cpu_has_time_if_it_multiplies_half_length_floats() -> None:
