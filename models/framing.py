@@ -17,13 +17,40 @@ NEARLY = 0.9
 """Where that would be more than this share of the input's width it is not worth it, and they are settled at that."""
 
 
+GAIN = 1.1
+"""A part of the picture must show at least so much larger than the whole to be looked at alone."""
+MOST_GAIN = 1.7
+"""And it is shown at most so much larger."""
+
+
+class Box(NamedTuple):
+    """A part of the picture, in shares of its sides, 0 to 1."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+
+
 class Framing(NamedTuple):
     """Sizes in pixels, width first."""
 
     content: tuple[int, int]
-    """What the picture is scaled to."""
+    """What the whole picture is scaled to."""
     padded: tuple[int, int]
-    """What the network gets: the content with its right and lower edges repeated."""
+    """What the network gets: that with its right and lower edges repeated, or a part of it."""
+    corner: tuple[int, int] = (0, 0)
+    """Where that part begins, x first."""
+
+    @property
+    def box(self) -> Box:
+        """Which part of the picture the network gets."""
+        (width, height), (x, y) = self.content, self.corner
+        right, bottom = min(width, x + self.padded[0]), min(height, y + self.padded[1])
+        return Box(x / width, y / height, right / width, bottom / height)
 
 
 def framing(width: int, height: int, config: UNetConfig, *, share: float = 1.0) -> Framing:
@@ -34,6 +61,35 @@ def framing(width: int, height: int, config: UNetConfig, *, share: float = 1.0) 
 def entering(width: int, height: int, config: UNetConfig, share: float) -> Framing:
     """The same; more than the usual area only as far as the picture has it."""
     return framing(width, height, config, share=min(share, max(1.0, width * height / config.input_area_px)))
+
+
+def looking_at(box: Box, width: int, height: int, config: UNetConfig, share: float) -> Framing | None:
+    """How a part of such a picture enters that network: with as much around it as fills the input, and no padding.
+
+    Of all inputs within ``entering``'s area the one that shows the part largest; None if the whole picture shows it
+    about as large.
+    """
+    multiple_px, whole = config.multiple_px, entering(width, height, config, share)
+    usual = math.sqrt(whole.content[0] * whole.content[1] / (width * height))
+    limit_px = config.input_area_px * AREA_SLACK * min(share, max(1.0, width * height / config.input_area_px))
+    part_w, part_h = (box.right - box.left) * width, (box.bottom - box.top) * height
+    best: tuple[float, int, int, int] | None = None
+    for input_h in range(multiple_px, int(limit_px // multiple_px) + 1, multiple_px):
+        for input_w in range(multiple_px, int(limit_px // input_h) + 1, multiple_px):
+            scale = min(input_w / part_w, input_h / part_h, MOST_GAIN * usual)
+            if scale < max(input_w / width, input_h / height, GAIN * usual) - 1e-9:
+                continue
+            best = max(best or (0.0, 0, 0, 0), (round(scale, 6), -input_w * input_h, input_w, input_h))
+    if best is None:
+        return None
+    scale, _, *size = best
+    content = [max(side, round(full * scale)) for side, full in zip(size, (width, height), strict=True)]
+    middles = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+    x, y = (
+        min(max(0, round(middle * full - side / 2)), full - side)
+        for middle, full, side in zip(middles, content, size, strict=True)
+    )
+    return Framing((content[0], content[1]), (size[0], size[1]), (x, y))
 
 
 def settling(width: int, height: int) -> tuple[int, int]:
@@ -55,7 +111,7 @@ def fit(width: int, height: int, *, multiple_px: int, limit_px: float) -> Framin
             padded = (_up(content[0], multiple_px), _up(content[1], multiple_px))
             if padded[0] * padded[1] <= limit_px and content[0] * content[1] > most_px:
                 best, most_px = Framing(content, padded), content[0] * content[1]
-    (content_w, content_h), padded = best
+    (content_w, content_h), padded, _ = best
     is_near = max(padded[0] / content_w, padded[1] / content_h) <= STRETCH
     return Framing(padded, padded) if is_near else best
 

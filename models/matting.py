@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 import torch
@@ -9,7 +11,8 @@ from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
 from models.datasets import Picture
-from models.framing import entering
+from models.framing import Framing, entering, looking_at
+from models.region import Gaze, Look
 from models.unet import UNet
 
 Matte = NDArray[np.floating]
@@ -22,11 +25,28 @@ def matte_picture(network: UNet, image: Picture, share: float = 1.0) -> Matte:
     ``entering``.
     """
     height, width = image.shape[:2]
-    (content_w, content_h), (padded_w, padded_h) = entering(width, height, network.config, share)
-    small = cv2.resize(image, (content_w, content_h), interpolation=cv2.INTER_AREA)
-    small = cv2.copyMakeBorder(small, 0, padded_h - content_h, 0, padded_w - content_w, cv2.BORDER_REPLICATE)
+    alpha = stretch_contrast(look(network, image, Gaze(), share).alpha)
+    return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+
+
+def look(network: UNet, image: Picture, gaze: Gaze, share: float = 1.0) -> Look:
+    """The network's alpha as it is, of an RGB picture, uint8 ``(h, w, 3)``, that follows those the gaze has seen."""
+    height, width = image.shape[:2]
+    whole = entering(width, height, network.config, share)
+    part = partial(looking_at, width=width, height=height, config=network.config, share=share)
+    return gaze.matte(whole, part, partial(_look, network, image))
+
+
+def _look(network: UNet, image: Picture, framing: Framing) -> Look:
+    (padded_w, padded_h), (left, top) = framing.padded, framing.corner
+    seen = cv2.resize(image, framing.content, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    part = seen[top : top + padded_h, left : left + padded_w]
+    height, width = part.shape[:2]
+    full = cv2.copyMakeBorder(part, 0, padded_h - height, 0, padded_w - width, cv2.BORDER_REPLICATE)
     device = next(network.parameters()).device
-    x = torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255
+    x = torch.from_numpy(full).to(device).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
-        alpha = network.alpha(x)[0, 0, :content_h, :content_w].float().cpu().numpy()
-    return cv2.resize(stretch_contrast(alpha), (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+        found = network.alpha(x)[0, 0, :height, :width].float().cpu().numpy()
+    alpha = np.zeros(seen.shape[:2], np.float32)
+    alpha[top : top + height, left : left + width] = found
+    return Look(seen, alpha)

@@ -19,12 +19,14 @@ import cv2
 import numpy as np
 
 from models.clips import make_clips
+from models.contrast import stretch_contrast
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
 from models.detail import Detail, coarser
-from models.framing import NEARLY, entering, settling
-from models.matting import Matte, matte_picture
+from models.framing import NEARLY, settling
+from models.matting import Matte, look, matte_picture
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
+from models.region import Gaze
 from models.steady import Steadier
 from models.training_config import TrainConfig, left_out_rooms
 from models.unet import UNet
@@ -83,9 +85,7 @@ def our_entry(network: UNet, sequences: Sequences, *, steadiness: float, share: 
         habits, steadied = _Habits(network, share, steadiness), []
         for picture in pictures:
             started_s = time.perf_counter()
-            alpha = matte_picture(network, picture, share)
-            if len(pictures) > 1:
-                alpha = habits.steadied(picture, alpha)
+            alpha = habits.matte(picture) if len(pictures) > 1 else matte_picture(network, picture, share)
             durations_ms.append((time.perf_counter() - started_s) * 1e3)
             steadied.append(alpha)
         mattes.append(steadied)
@@ -129,20 +129,21 @@ class _Habits:
     """
 
     def __init__(self, network: UNet, share: float, steadiness: float) -> None:
-        self._config, self._share = network.config, share
-        self._steadier, self._detail = Steadier(steadiness), Detail()
+        self._network, self._share = network, share
+        self._gaze, self._steadier, self._detail = Gaze(), Steadier(steadiness), Detail()
 
-    def steadied(self, picture: Picture, alpha: Matte) -> Matte:
-        """The next matte, float32 ``(h, w)``, of its picture ``(h, w, 3)``."""
-        height, width = alpha.shape
-        content = entering(width, height, self._config, self._share).content
-        fine = cv2.resize(alpha, content).astype(np.float32)
+    def matte(self, picture: Picture) -> Matte:
+        """The next picture's, ``(h, w, 3)`` to float32 ``(h, w)``."""
+        height, width = picture.shape[:2]
+        seen, found = look(self._network, picture, self._gaze, self._share)
         size = settling(width, height)
-        size = content if size[0] > NEARLY * content[0] else size
-        coarse = coarser(fine, size)
-        settled = self._steadier.steady(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), coarse)
-        if size != content:
-            settled = self._detail.put_back(fine, coarse, settled, self._steadier.kept)
+        if size[0] > NEARLY * found.shape[1]:
+            settled = self._steadier.steady(seen, stretch_contrast(found))
+        else:
+            before = stretch_contrast(coarser(found, size))
+            shrunk = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+            settled = self._steadier.steady(shrunk, before)
+            settled = self._detail.put_back(stretch_contrast(found), before, settled, self._steadier.kept)
         return cv2.resize(settled, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 

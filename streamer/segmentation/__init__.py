@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
-from models.framing import entering, settling
+from models.framing import entering, looking_at, settling
 from models.unet_config import COMPACT
 from streamer.errors import ConfigError, SegmentationError, WeightsError
 from streamer.segmentation.adaptive import AdaptiveSegmenter
@@ -109,7 +109,9 @@ def open_segmenter(
     if chosen != "cpu":
         shares = shares[:1]
     largest, *smaller = (partial(entering, config=config, share=share) for share in shares)
-    return NetworkSegmenter(model, largest, running, smaller=smaller, settling=settling, **habits)
+    # On a GPU frames enter the network where they are, and always whole.
+    parts = [partial(looking_at, config=config, share=share) for share in shares] if chosen == "cpu" else []
+    return NetworkSegmenter(model, largest, running, smaller=smaller, settling=settling, parts=parts, **habits)
 
 
 def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> NetworkSegmenter | AdaptiveSegmenter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import cv2
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
 from models.detail import Detail, coarser
-from models.framing import NEARLY, Framing
+from models.framing import NEARLY, Box, Framing
+from models.region import Gaze, Look
 from models.steady import Steadier
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Levels, Pixels, Planes, Size
@@ -23,7 +24,7 @@ from streamer.segmentation.rules import MatteRules, PatchSorter, move_edge
 from streamer.segmentation.runtimes import Runtime
 from streamer.segmentation.strips import without_strips
 from streamer.stats import Stats
-from streamer.yuv import shrunk
+from streamer.yuv import shrunk, size_of
 
 
 class Settled(NamedTuple):
@@ -48,6 +49,10 @@ OUT_OF_RANGE = 1e-3
 """How far outside [0, 1] an alpha may be by rounding."""
 
 
+Part = Callable[[Box, int, int], Framing | None]
+"""A part of a picture, and the picture's width and height, to how that part enters the network; see ``looking_at``."""
+
+
 class NetworkSegmenter:
     """Mattes each picture with the network, and keeps the matte steady where the picture stands still.
 
@@ -62,6 +67,8 @@ class NetworkSegmenter:
         smaller: the same as ``framing`` for smaller sizes of the input, among which ``step`` chooses.
         settling: width and height of a picture to the size at which mattes of larger input are settled; None = always
             at the input's.
+        parts: how a part of the picture enters the network, for ``framing`` and each of ``smaller``; empty = it always
+            sees the whole picture.
     """
 
     def __init__(
@@ -76,9 +83,12 @@ class NetworkSegmenter:
         stats: Stats | None = None,
         smaller: Sequence[Callable[[int, int], Framing]] = (),
         settling: Callable[[int, int], tuple[int, int]] | None = None,
+        parts: Sequence[Part] = (),
     ) -> None:
         self._model = model
         self._framings = tuple(lru_cache(KNOWN_FRAMINGS)(size) for size in (framing, *smaller))
+        self._parts = tuple(lru_cache(KNOWN_FRAMINGS)(part) for part in parts)
+        self._gaze = Gaze()
         self._settling = lru_cache(KNOWN_FRAMINGS)(settling) if settling else None
         self._runtime: Runtime | None = runtime
         self._stats = stats
@@ -91,7 +101,7 @@ class NetworkSegmenter:
         self._sorter = PatchSorter(rules)
         self._where = runtime.name
         self._picture: Size | None = None
-        self._seen: Image | None = None
+        self._seen: tuple[Framing, Image] | None = None
         self._found: Alpha = np.empty((0, 0), np.float32)
         self._is_first = False
         self.step = 0
@@ -116,8 +126,9 @@ class NetworkSegmenter:
         """Get ready to compute at that size, which may take a second; on another thread than ``segment``'s."""
         runtime, picture = self._runtime, self._picture
         if runtime is not None and picture is not None:
-            padded = self._framings[step](*picture).padded
-            runtime.prepare((1, 3, padded[1], padded[0]))
+            whole = self._framings[step](*picture)
+            for width, height in {whole.padded, self._gaze.framing(whole, self._part(step)).padded}:
+                runtime.prepare((1, 3, height, width))
 
     @property
     def description(self) -> str:
@@ -151,11 +162,10 @@ class NetworkSegmenter:
         Raises:
             SegmentationError: as of ``segment``.
         """
-        runtime, (content, padded) = self.runtime, self.fit(pixels)
+        runtime, _ = self.runtime, self.fit(pixels)
         try:
             with self.time("network"):
-                seen = shrunk(pixels, content)
-                small = self._alpha_of(runtime, seen, padded)
+                seen, small = self._looked(runtime, pixels)
         except Exception as error:  # each runtime has its own exceptions; a frame without a matte is never shown
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SegmentationError(f"the matte failed on {self._where}: {reason}") from error
@@ -227,6 +237,7 @@ class NetworkSegmenter:
             self._runtime.reset()
         self._seen = None
         self._is_first = True
+        self._gaze.reset()
         if self._clean_plate is not None:
             self._clean_plate.reset()
         self._steadier.reset()
@@ -240,7 +251,7 @@ class NetworkSegmenter:
 
     def _fitted(self, picture: Size) -> tuple[Size, Size]:
         """What a picture of that size is scaled to, and the network's input."""
-        content, padded = self._framings[self.step](*picture)
+        content, padded, _ = self._framings[self.step](*picture)
         return Size(*content), Size(*padded)
 
     def _settled(self, seen: Image, small: Alpha) -> Alpha:
@@ -254,16 +265,37 @@ class NetworkSegmenter:
         # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
         return self._sorter.sort(steadied - steadied * cleaned.room)
 
-    def _alpha_of(self, runtime: Runtime, seen: Image, padded: Size) -> Alpha:
-        """The network's alpha of its own small picture; of the very picture that it saw last it would be the same."""
-        if self._seen is None or not np.array_equal(seen, self._seen):
+    def _looked(self, runtime: Runtime, pixels: Pixels) -> Look:
+        """What the network finds, in the part of the picture where somebody is if that is known."""
+        look = partial(self._look, runtime, pixels)
+        whole = self._framings[self.step](*size_of(pixels))
+        return self._gaze.matte(whole, self._part(self.step), look) if self._parts else look(whole)
+
+    def _part(self, step: int) -> Callable[[Box], Framing | None]:
+        """How parts of pictures like the last one enter the network."""
+        picture = self._picture
+        if not self._parts or picture is None:
+            return lambda _: None
+        return lambda box: self._parts[step](box, *picture)
+
+    def _look(self, runtime: Runtime, pixels: Pixels, framing: Framing) -> Look:
+        """What the network finds in that part; in the very picture that it saw last it would be the same."""
+        seen = shrunk(pixels, Size(*framing.content))
+        if self._seen is None or self._seen[0] != framing or not np.array_equal(seen, self._seen[1]):
             self._seen = None
-            self._found = runtime.alpha(as_batch(seen, padded))
+            (left, top), (width, height) = framing.corner, framing.padded
+            part = seen[top : top + height, left : left + width]
+            found = runtime.alpha(as_batch(part, Size(width, height)))[: part.shape[0], : part.shape[1]]
+            if part.shape == seen.shape:
+                self._found = found
+            else:
+                self._found = np.zeros(seen.shape[:2], np.float32)
+                self._found[top : top + height, left : left + width] = found
             # The first one of a new scene, which the renderer throws away, may still be the old scene's.
             if not runtime.has_memory and not self._is_first:
-                self._seen = seen.copy()  # it may be the source's own array, which may be written over
+                self._seen = framing, seen.copy()  # it may be the source's own array, which may be written over
             self._is_first = False
-        return self._found
+        return Look(seen, self._found)
 
     def time(self, step: str) -> AbstractContextManager[None]:
         """Note in the stats how long this takes."""
