@@ -18,7 +18,7 @@ from models.framing import WHOLE, Box, Framing
 
 PERSON = 0.5
 """Alpha from which somebody is there."""
-LEAST_SHARE = 0.01
+LEAST_SHARE = 0.02
 """So much of a row or column must be a person's to count: specks do not."""
 MARGIN = 0.05
 """What is left free around people, as a share of the picture's side."""
@@ -38,6 +38,8 @@ OTHER = 14.0
 LONGEST_GAP = 30
 """While something goes on moving beside the region, the whole is looked at again after more and more pictures, up to so
 many."""
+CALMING = 0.2
+"""And by so many fewer for each picture without a change."""
 
 
 class Look(NamedTuple):
@@ -60,7 +62,7 @@ class Gaze:
         self._box = WHOLE
         self._is_new = True
         self._calm = 0
-        self._gap = 1
+        self._gap = 1.0
         self._wait = 0
         self._then: NDArray[np.float32] | None = None
 
@@ -91,7 +93,7 @@ class Gaze:
             everything = look(whole)
             everybody = around(everything.alpha)
             if _has_space(everybody, framing.box, CUT):
-                self._wait = self._gap
+                self._wait = round(self._gap)
                 self._gap = min(2 * self._gap, LONGEST_GAP)
                 self._then = glance(found.picture)
                 self._follow(people, framing.box, part)
@@ -120,7 +122,7 @@ class Gaze:
             self._wait -= 1
             return False
         if not has_changed:
-            self._gap = max(1, self._gap - 1)
+            self._gap = max(1.0, self._gap - CALMING)
         return has_changed or not _has_space(people, region, CUT)
 
     def _follow(self, people: Box | None, region: Box, part: Callable[[Box], Framing | None]) -> None:

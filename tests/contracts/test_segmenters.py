@@ -64,7 +64,7 @@ def test_the_person_is_found_and_the_empty_room_stays_empty(open_one: Callable[[
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_all_runtimes_agree(runtime: str, size: Size, model: str) -> None:
     network = load_network(model)
-    content, padded = framing(*size, network.config)
+    content, padded, _ = framing(*size, network.config)
     batch = as_batch(shrink(portrait(size), Size(*content)), Size(*padded))
     expected = TorchRuntime(network, "cpu").alpha(batch)
     alpha = open_cpu_runtime(runtime, lambda: load_network(model), find_onnx(model, None)).alpha(batch)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.framing import STRETCH, framing, settling
+from models.framing import STRETCH, WHOLE, Box, Framing, framing, looking_at, settling
 from models.unet_config import CLASSIC, COMPACT
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
@@ -107,8 +107,8 @@ def test_network_input_keeps_aspect_and_area(config: object, width: int, height:
 
 
 def test_sixteen_to_nine_is_matted_at_448x256_drawn_out_a_little() -> None:
-    assert framing(1920, 1080, COMPACT) == ((448, 256), (448, 256))
-    assert framing(320, 192, COMPACT) == ((427, 256), (448, 256)), "that would be too much: it is padded"
+    assert framing(1920, 1080, COMPACT) == Framing((448, 256), (448, 256))
+    assert framing(320, 192, COMPACT) == Framing((427, 256), (448, 256)), "that would be too much: it is padded"
 
 
 def test_padding_repeats_the_lower_edge() -> None:
@@ -261,6 +261,141 @@ def test_smaller_sizes_are_used_as_soon_as_they_are_chosen_and_closing_closes_th
     segmenter.close()
     segmenter.close()
     assert runtime.closed == 1
+
+
+class Watched(RedIsPerson):
+    """Remembers the sizes of what it has seen, and of what it was to get ready for."""
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, int]] = []
+        self.prepared: list[tuple[int, int]] = []
+
+    def alpha(self, batch: NDArray[np.float32]) -> Alpha:
+        self.sizes.append((batch.shape[3], batch.shape[2]))
+        return super().alpha(batch)
+
+    def prepare(self, shape: tuple[int, int, int, int]) -> None:
+        self.prepared.append((shape[3], shape[2]))
+
+
+def person_at(left: int) -> Image:
+    """720p, with a person of red, 300 px wide, who is cut off by the lower edge."""
+    image = np.zeros((720, 1280, 3), np.uint8)
+    image[200:, left : left + 300, 0] = 255
+    return image
+
+
+def follower(runtime: Runtime) -> NetworkSegmenter:
+    """One that looks where the person is."""
+    return NetworkSegmenter(
+        "compact",
+        FITTING,
+        runtime,
+        smaller=[partial(framing, config=COMPACT, share=0.52)],
+        settling=settling,
+        parts=[partial(looking_at, config=COMPACT, share=share) for share in (1.0, 0.52)],
+    )
+
+
+def test_the_network_sees_the_part_where_the_person_is_and_the_matte_is_the_whole_picture_s() -> None:
+    runtime = Watched()
+    segmenter = follower(runtime)
+    for left in (500, 503, 506):
+        image = person_at(left)
+        settled = segmenter.settled(image)
+        truth = image[..., 0] / np.float32(255)
+        detailed = segmenter.detailed(settled)
+        assert settled.alpha.shape == (180, 320)
+        assert detailed.shape[1] > 1.1 * 448, "it is larger"
+        assert np.abs(segmenter.refined(image, settled) / 255 - truth).mean() < 0.003
+    whole, *parts = runtime.sizes
+    assert whole == (448, 256)
+    assert len(parts) == 3
+    assert len(set(parts)) == 1
+    width, height = parts[0]
+    assert width / height < 1
+    assert width * height <= 1.07 * COMPACT.input_area_px
+    assert segmenter.description == "compact 448x256 on CPU (red)"
+
+
+def test_somebody_who_comes_in_beside_that_part_is_there_at_once() -> None:
+    segmenter = follower(RedIsPerson())
+    segmenter.settled(person_at(200))
+    segmenter.settled(person_at(200))
+    both = np.maximum(person_at(200), person_at(900))
+    alpha = segmenter.settled(both).alpha
+    assert alpha[120, 80] == alpha[120, 250] == 1
+
+
+def test_the_very_same_picture_is_not_computed_again_in_a_part_either() -> None:
+    runtime = Watched()
+    segmenter = follower(runtime)
+    segmenter.settled(person_at(500))
+    looks = len(runtime.sizes)
+    segmenter.settled(person_at(500))
+    segmenter.settled(person_at(500))
+    assert len(runtime.sizes) == looks
+
+
+def test_both_the_whole_and_the_part_are_prepared_at_another_size() -> None:
+    runtime = Watched()
+    segmenter = follower(runtime)
+    segmenter.prepare(1)
+    assert not runtime.prepared, "nothing is known of the picture"
+    segmenter.settled(person_at(500))
+    segmenter.prepare(1)
+    seen = len(runtime.sizes)
+    segmenter.step = 1
+    segmenter.settled(person_at(502))
+    assert (320, 192) in runtime.prepared
+    assert len(runtime.prepared) == 2
+    assert runtime.sizes[seen:] == [size for size in runtime.prepared if size != (320, 192)]
+
+
+def test_a_new_scene_is_seen_whole_first() -> None:
+    runtime = Watched()
+    segmenter = follower(runtime)
+    segmenter.settled(person_at(500))
+    segmenter.reset()
+    seen = len(runtime.sizes)
+    segmenter.settled(person_at(900))
+    assert runtime.sizes[seen] == (448, 256)
+
+
+@given(
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.floats(0.05, 1),
+    st.floats(0.05, 1),
+    st.integers(64, 4000),
+    st.integers(64, 4000),
+)
+def test_a_part_holds_what_it_is_to_show_larger_and_without_padding(
+    left: float, top: float, wide: float, high: float, width: int, height: int
+) -> None:
+    box = Box(left * (1 - wide), top * (1 - high), left * (1 - wide) + wide, top * (1 - high) + high)
+    part = looking_at(box, width, height, COMPACT, 1.0)
+    if part is None:
+        return
+    whole = framing(width, height, COMPACT)
+    (content_w, content_h), (input_w, input_h), (x, y) = part
+    assert input_w % COMPACT.multiple_px == input_h % COMPACT.multiple_px == 0
+    assert input_w * input_h <= 1.07 * COMPACT.input_area_px
+    assert 0 <= x <= content_w - input_w
+    assert 0 <= y <= content_h - input_h
+    scale = content_w / width
+    assert 1.05 < scale / (whole.content[0] * whole.content[1] / (width * height)) ** 0.5 < 1.8
+    assert abs(content_h / height / scale - 1) < 0.02
+    shown = part.box
+    slack = 1.5 / min(content_w, content_h)
+    assert shown.left - slack <= box.left
+    assert box.right <= shown.right + slack
+    assert shown.top - slack <= box.top
+    assert box.bottom <= shown.bottom + slack
+
+
+def test_the_whole_is_no_part() -> None:
+    assert looking_at(WHOLE, 1280, 720, COMPACT, 1.0) is None
 
 
 def test_times_of_network_and_refinement_are_noted() -> None:

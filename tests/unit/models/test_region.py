@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from functools import partial
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.framing import WHOLE, Box, Framing, framing, looking_at
+from models.region import CALM, LONGEST_GAP, MARGIN, Gaze, Look, around, region_of
+from models.unet_config import COMPACT
+
+WIDTH, HEIGHT = 640, 360
+ENTIRE = framing(WIDTH, HEIGHT, COMPACT)
+
+Person = tuple[int, int, int, int]
+"""Left, top, right and bottom, in a picture of that size."""
+
+
+class Scene:
+    """People as white rectangles in a room, looked at through a gaze. Counts the looks."""
+
+    def __init__(self) -> None:
+        self.gaze = Gaze()
+        self.room = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
+        self.looks: list[Framing] = []
+
+    def next(self, *people: Person) -> tuple[NDArray[np.float32], int]:
+        """The matte of the next picture at its own size, and how many looks it took."""
+        picture, truth = self.room.copy(), np.zeros((HEIGHT, WIDTH), np.float32)
+        for left, top, right, bottom in people:
+            picture[top:bottom, left:right] = 255
+            truth[top:bottom, left:right] = 1
+        before = len(self.looks)
+
+        def look(how: Framing) -> Look:
+            self.looks.append(how)
+            (width, height), (x, y) = how.content, how.corner
+            seen = np.zeros((height, width), np.float32)
+            part = np.s_[y : y + how.padded[1], x : x + how.padded[0]]
+            seen[part] = cv2.resize(truth, how.content, interpolation=cv2.INTER_AREA)[part]
+            return Look(cv2.resize(picture, how.content, interpolation=cv2.INTER_AREA).astype(np.uint8), seen)
+
+        part = partial(looking_at, width=WIDTH, height=HEIGHT, config=COMPACT, share=1.0)
+        found = self.gaze.matte(ENTIRE, part, look)
+        assert found.picture.shape[:2] == found.alpha.shape
+        return cv2.resize(found.alpha, (WIDTH, HEIGHT)).astype(np.float32), len(self.looks) - before
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the picture was looked at last."""
+        return self.looks[-1] == ENTIRE
+
+
+SOMEBODY: Person = (250, 120, 400, 360)
+
+
+def test_somebody_is_looked_for_and_then_looked_at() -> None:
+    scene = Scene()
+    alpha, looks = scene.next(SOMEBODY)
+    assert looks == 2
+    assert not scene.is_whole
+    assert alpha[200, 300] == 1
+    assert alpha[200, 100] == 0
+    for _ in range(5):
+        assert scene.next(SOMEBODY)[1] == 1
+    assert len(set(scene.looks)) == 2, "the same part all the time"
+    width, height = scene.looks[-1].content
+    assert width * height > 1.2 * ENTIRE.content[0] * ENTIRE.content[1]
+
+
+def test_an_empty_room_is_looked_at_as_a_whole_and_whoever_comes_in_once_they_stay() -> None:
+    scene = Scene()
+    assert [scene.next()[1] for _ in range(3)] == [1, 1, 1]
+    for _ in range(CALM):
+        assert scene.next(SOMEBODY)[0][200, 300] == 1
+        assert scene.is_whole
+    scene.next(SOMEBODY)
+    assert not scene.is_whole
+
+
+def test_the_part_follows_whoever_moves_and_cuts_nothing_off() -> None:
+    scene = Scene()
+    looks = 0
+    for step in range(0, 380, 4):
+        alpha, count = scene.next((20 + step, 120, 170 + step, 360))
+        looks += count
+        assert alpha[200, 20 + step + 4 : 170 + step - 4].min() > 0.99
+        assert alpha[:, : max(0, 20 + step - 4)].max(initial=0) == 0
+    assert looks < 1.1 * 95, "it moves along before anybody is at its edge"
+
+
+def test_whoever_leaps_is_looked_for_in_the_same_picture() -> None:
+    scene = Scene()
+    scene.next((20, 120, 170, 360))
+    scene.next((20, 120, 170, 360))
+    alpha, looks = scene.next((420, 120, 570, 360))
+    assert looks == 3
+    assert alpha[200, 430:560].min() > 0.99
+    assert not scene.is_whole
+
+
+def test_a_second_one_is_there_in_the_picture_in_which_they_come_in() -> None:
+    scene = Scene()
+    for _ in range(3):
+        scene.next((20, 120, 170, 360))
+    alpha, _ = scene.next((20, 120, 170, 360), (560, 200, 640, 360))
+    assert alpha[300, 100] == 1
+    assert alpha[300, 600] == 1
+
+
+def test_what_moves_beside_somebody_is_looked_at_less_and_less_often() -> None:
+    scene = Scene()
+    scene.next((20, 120, 170, 360))
+    looks = []
+    for number in range(120):
+        scene.room[50:150, 450:550] = 200 if number % 2 else 30  # a television set
+        looks.append(scene.next((20, 120, 170, 360))[1])
+        assert not scene.is_whole or looks[-1] == 2
+    assert looks[1] == 2
+    assert sum(looks[-LONGEST_GAP:]) <= LONGEST_GAP + 2
+    assert sum(looks) < 120 + 15
+
+
+def test_after_a_while_of_peace_a_change_is_looked_at_at_once_again() -> None:
+    scene = Scene()
+    scene.next((20, 120, 170, 360))
+    for number in range(70):
+        scene.room[50:150, 450:550] = 200 if number % 2 else 30
+        scene.next((20, 120, 170, 360))
+    for _ in range(2 * LONGEST_GAP + 5):
+        scene.next((20, 120, 170, 360))
+    alpha, _ = scene.next((20, 120, 170, 360), (560, 200, 640, 360))
+    assert alpha[300, 600] == 1
+
+
+def test_another_light_is_no_change() -> None:
+    scene = Scene()
+    scene.next((20, 120, 170, 360))
+    for brightness in range(100, 180, 10):
+        scene.room[:] = brightness
+        assert scene.next((20, 120, 170, 360))[1] == 1
+
+
+def test_noise_is_no_change() -> None:
+    scene, rng = Scene(), np.random.default_rng(3)
+    scene.next((20, 120, 170, 360))
+    for _ in range(10):
+        scene.room = (100 + rng.normal(0, 12, (HEIGHT, WIDTH, 3))).clip(0, 255).astype(np.uint8)
+        assert scene.next((20, 120, 170, 360))[1] == 1
+
+
+def test_who_leaves_is_looked_for_everywhere() -> None:
+    scene = Scene()
+    scene.next(SOMEBODY)
+    scene.next(SOMEBODY)
+    alpha, looks = scene.next()
+    assert looks == 2
+    assert scene.is_whole
+    assert alpha.max() == 0
+    assert scene.next()[1] == 1
+    assert scene.is_whole
+
+
+def test_who_leans_back_is_looked_at_more_closely_after_a_while() -> None:
+    scene = Scene()
+    scene.next((150, 60, 450, 360))
+    wide = scene.looks[-1]
+    for _ in range(CALM):
+        scene.next((280, 200, 360, 360))
+        assert scene.looks[-1] == wide
+    scene.next((280, 200, 360, 360))
+    assert scene.looks[-1].content > wide.content
+
+
+def test_a_new_scene_begins_with_a_look_at_the_whole() -> None:
+    scene = Scene()
+    scene.next(SOMEBODY)
+    scene.gaze.reset()
+    before = len(scene.looks)
+    alpha, looks = scene.next((20, 120, 170, 360))
+    assert looks == 2
+    assert scene.looks[before] == ENTIRE
+    assert alpha[200, 100] == 1
+
+
+def test_whoever_fills_the_picture_is_looked_at_as_a_whole() -> None:
+    scene = Scene()
+    assert scene.next((10, 10, 630, 360))[1] == 1
+    assert scene.is_whole
+
+
+def test_people_are_where_the_matte_is_and_specks_are_none() -> None:
+    alpha = np.zeros((180, 320), np.float32)
+    assert around(alpha) is None
+    alpha[10, 10] = 1
+    assert around(alpha) is None
+    alpha[90:180, 64:128] = 1
+    alpha[90:180, 128:200] = 0.4
+    assert around(alpha) == pytest.approx((0.2, 0.5, 0.4, 1.0), abs=0.02)
+
+
+@given(st.floats(0, 0.95), st.floats(0, 0.95), st.floats(0.01, 1), st.floats(0.01, 1))
+def test_a_region_lies_in_the_picture_and_leaves_space_around_people(x: float, y: float, w: float, h: float) -> None:
+    people = Box(x, y, min(1.0, x + w), min(1.0, y + h))
+    region = region_of(people)
+    assert WHOLE.left <= region.left < region.right <= WHOLE.right + 1e-9
+    assert WHOLE.top <= region.top < region.bottom <= WHOLE.bottom + 1e-9
+    for low, high, near, far in zip(region[:2], region[2:], people[:2], people[2:], strict=True):
+        assert low <= max(0.0, near - MARGIN / 2) + 1e-9
+        assert high >= min(1.0, far + MARGIN / 2) - 1e-9
