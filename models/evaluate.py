@@ -32,7 +32,7 @@ import torch
 
 from models.checkpoints import CheckpointError, load_network
 from models.datasets import DatasetError, is_validation, pictures_in, read_grey, read_rgb
-from models.matting import Matte, matte_picture
+from models.matting import USUALLY, Matte, Seeing, matte_picture
 from models.metrics import score
 from models.peers.runner import run_mediapipe
 from models.scoreboard import compete, score_video, validation_sets
@@ -54,16 +54,16 @@ def mean_scores(mattes: dict[str, Matte], masks: Path) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def our_mattes(network: UNet, pictures: list[Path], share: float = 1.0) -> tuple[dict[str, Matte], float]:
+def our_mattes(network: UNet, pictures: list[Path], seeing: Seeing = USUALLY) -> tuple[dict[str, Matte], float]:
     """Mattes by picture name, and the median milliseconds of one, resizing included."""
     mattes: dict[str, Matte] = {}
     durations_ms = []
     for path in pictures:
         image = read_rgb(path)
         if not mattes:
-            matte_picture(network, image, share)  # the first call also sets the runtime up
+            matte_picture(network, image, seeing)  # the first call also sets the runtime up
         started_s = time.perf_counter()
-        mattes[path.stem] = matte_picture(network, image, share)
+        mattes[path.stem] = matte_picture(network, image, seeing)
         durations_ms.append((time.perf_counter() - started_s) * 1e3)
     return mattes, statistics.median(durations_ms)
 
@@ -99,6 +99,10 @@ def save_mattes(mattes: dict[str, Matte], pictures: list[Path], folder: Path) ->
         raise DatasetError(f"the mattes cannot be saved in {folder}: {error.strerror or error}") from error
 
 
+def _seeing(args: argparse.Namespace) -> Seeing:
+    return Seeing(args.input_share, not args.whole)
+
+
 def score_configuration(args: argparse.Namespace) -> None:
     """Score all that the configuration validates on."""
     config = read_config(args.config)
@@ -108,7 +112,7 @@ def score_configuration(args: argparse.Namespace) -> None:
     peer = args.peer_python if args.against else None
     sets = validation_sets(config, args.config, args.data)
     show = partial(print, flush=True)
-    board = compete(network, model, sets, peer=peer, steadiness=args.steadiness, on_line=show, share=args.input_share)
+    board = compete(network, model, sets, peer=peer, steadiness=args.steadiness, on_line=show, seeing=_seeing(args))
     if args.json:
         args.json.write_text(json.dumps(board, indent=2) + "\n")
 
@@ -119,7 +123,7 @@ def score_clip(args: argparse.Namespace) -> None:
     peer = args.peer_python if args.against else None
     network = load_network(model, args.weights)
     for name, value in score_video(
-        network, model, args.video, peer=peer, steadiness=args.steadiness, share=args.input_share
+        network, model, args.video, peer=peer, steadiness=args.steadiness, seeing=_seeing(args)
     ).items():
         print(f"{name:20} flicker {value:.3f}")
 
@@ -131,7 +135,7 @@ def score_pictures(args: argparse.Namespace) -> None:
     pictures = [path for path in pictures_in(args.images) if not args.validation or is_validation(path.stem)]
     if not pictures:
         raise DatasetError(f"{args.images} holds no picture whose number ends in 9, which --validation asks for")
-    results = {args.model: our_mattes(network, pictures, args.input_share)}
+    results = {args.model: our_mattes(network, pictures, _seeing(args))}
     if args.against:
         results |= peer_mattes(pictures, args.peer_python)
     if args.save:
@@ -160,7 +164,10 @@ def main() -> int:
         "--input-share",
         type=float,
         default=1.0,
-        help="of the network's usual input, as far as the picture has it; 2.4 is the program's fine detail",
+        help="of the network's usual input, as far as the picture has it; 1.8 is the program's fine detail",
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="never look closer at the part with somebody in it, as on a GPU"
     )
     parser.add_argument("--validation", action="store_true", help="only files whose number ends in 9")
     parser.add_argument("--against", choices=["mediapipe"])

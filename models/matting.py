@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,23 +19,37 @@ from models.unet import UNet
 Matte = NDArray[np.floating]
 
 
-def matte_picture(network: UNet, image: Picture, share: float = 1.0) -> Matte:
+class Seeing(NamedTuple):
+    """How pictures are looked at; not said otherwise, as the program does on a CPU."""
+
+    share: float = 1.0
+    """Of the network's usual input, see ``entering``."""
+    follows: bool = True
+    """Whether the part where somebody is is looked at; else always all of it, as on a GPU."""
+
+
+USUALLY = Seeing()
+
+
+def matte_picture(network: UNet, image: Picture, seeing: Seeing = USUALLY) -> Matte:
     """Alpha float32 ``(h, w)`` of an RGB picture, what is nearly certain made certain.
 
-    It is the network's own, resized linearly, without refined edges. ``share`` is that of the usual input, see
-    ``entering``.
+    It is the network's own, resized linearly, without refined edges.
     """
     height, width = image.shape[:2]
-    alpha = stretch_contrast(look(network, image, Gaze(), share).alpha)
+    alpha = stretch_contrast(look(network, image, Gaze(), seeing).alpha)
     return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
-def look(network: UNet, image: Picture, gaze: Gaze, share: float = 1.0) -> Look:
+def look(network: UNet, image: Picture, gaze: Gaze, seeing: Seeing = USUALLY) -> Look:
     """The network's alpha as it is, of an RGB picture, uint8 ``(h, w, 3)``, that follows those the gaze has seen."""
     height, width = image.shape[:2]
-    whole = entering(width, height, network.config, share)
-    part = partial(looking_at, width=width, height=height, config=network.config, share=share)
-    return gaze.matte(whole, part, partial(_look, network, image))
+    whole = entering(width, height, network.config, seeing.share)
+    see = partial(_look, network, image)
+    if not seeing.follows:
+        return see(whole)
+    part = partial(looking_at, width=width, height=height, config=network.config, share=seeing.share)
+    return gaze.matte(whole, part, see)
 
 
 def _look(network: UNet, image: Picture, framing: Framing) -> Look:

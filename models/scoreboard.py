@@ -23,7 +23,7 @@ from models.contrast import stretch_contrast
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
 from models.detail import Detail, coarser
 from models.framing import NEARLY, settling
-from models.matting import Matte, look, matte_picture
+from models.matting import USUALLY, Matte, Seeing, look, matte_picture
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
 from models.region import Gaze
@@ -77,15 +77,15 @@ def validation_sets(config: TrainConfig, config_path: Path, data: Path) -> list[
     return sets
 
 
-def our_entry(network: UNet, sequences: Sequences, *, steadiness: float, share: float = 1.0) -> Entry:
-    """The network's mattes, averaged over time where the picture stands still; ``share`` is of its usual input."""
-    matte_picture(network, sequences[0][0], share)  # the first call also sets the runtime up
+def our_entry(network: UNet, sequences: Sequences, *, steadiness: float, seeing: Seeing = USUALLY) -> Entry:
+    """The network's mattes, averaged over time where the picture stands still."""
+    matte_picture(network, sequences[0][0], seeing)  # the first call also sets the runtime up
     mattes, durations_ms = [], []
     for pictures in sequences:
-        habits, steadied = _Habits(network, share, steadiness), []
+        habits, steadied = _Habits(network, seeing, steadiness), []
         for picture in pictures:
             started_s = time.perf_counter()
-            alpha = habits.matte(picture) if len(pictures) > 1 else matte_picture(network, picture, share)
+            alpha = habits.matte(picture) if len(pictures) > 1 else matte_picture(network, picture, seeing)
             durations_ms.append((time.perf_counter() - started_s) * 1e3)
             steadied.append(alpha)
         mattes.append(steadied)
@@ -93,11 +93,11 @@ def our_entry(network: UNet, sequences: Sequences, *, steadiness: float, share: 
 
 
 def score_video(
-    network: UNet, model: str, video: Path, *, peer: Path | None, steadiness: float, share: float = 1.0
+    network: UNet, model: str, video: Path, *, peer: Path | None, steadiness: float, seeing: Seeing = USUALLY
 ) -> dict[str, float]:
     """``flicker`` of a real video's first seconds, whose truth nobody knows, by entrant."""
     pictures = _read_video(video)
-    entries = {model: our_entry(network, [pictures], steadiness=steadiness, share=share)}
+    entries = {model: our_entry(network, [pictures], steadiness=steadiness, seeing=seeing)}
     if peer is not None:
         entries |= peer_entries([pictures], peer)
     return {name: flicker(np.stack(entry.mattes[0]), np.stack(pictures)) for name, entry in entries.items()}
@@ -124,18 +124,18 @@ class _Habits:
 
     Args:
         network: whose mattes.
-        share: of the network's usual input.
+        seeing: how it looks at them.
         steadiness: how much of the mean of earlier mattes a still pixel keeps.
     """
 
-    def __init__(self, network: UNet, share: float, steadiness: float) -> None:
-        self._network, self._share = network, share
+    def __init__(self, network: UNet, seeing: Seeing, steadiness: float) -> None:
+        self._network, self._seeing = network, seeing
         self._gaze, self._steadier, self._detail = Gaze(), Steadier(steadiness), Detail()
 
     def matte(self, picture: Picture) -> Matte:
         """The next picture's, ``(h, w, 3)`` to float32 ``(h, w)``."""
         height, width = picture.shape[:2]
-        seen, found = look(self._network, picture, self._gaze, self._share)
+        seen, found = look(self._network, picture, self._gaze, self._seeing)
         size = settling(width, height)
         if size[0] > NEARLY * found.shape[1]:
             settled = self._steadier.steady(seen, stretch_contrast(found))
@@ -200,12 +200,12 @@ def compete(
     peer: Path | None,
     steadiness: float,
     on_line: Callable[[str], None],
-    share: float = 1.0,
+    seeing: Seeing = USUALLY,
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Scores by set and entrant, ``median_ms`` among them; told in lines for people as they come."""
     board: dict[str, dict[str, dict[str, float]]] = {}
     for found in sets:
-        entries = {model: our_entry(network, found.sequences, steadiness=steadiness, share=share)}
+        entries = {model: our_entry(network, found.sequences, steadiness=steadiness, seeing=seeing)}
         if peer is not None:
             entries |= peer_entries(found.sequences, peer)
         board[found.name] = {
