@@ -31,9 +31,9 @@ SMALLER = 0.8
 """A region must be this much smaller, as a share of the present one's area, to be worth a change."""
 CALM = 15
 """For so many pictures it must have been enough."""
-GLANCE_PX = 80
-"""Sides of the small picture on which changes beside the region are looked for."""
-OTHER = 14.0
+GLANCE_SHARE = 6
+"""How many times smaller the picture is on which changes beside the region are looked for."""
+OTHER = 18.0
 """If a pixel of it differs by so many levels from the last whole look, in the farthest channel, something is new."""
 LONGEST_GAP = 30
 """While something goes on moving beside the region, the whole is looked at again after more and more pictures, up to so
@@ -110,10 +110,11 @@ class Gaze:
     def _may_miss_something(self, people: Box | None, picture: NDArray[np.uint8], region: Box) -> bool:
         """Whether the whole is to be looked at, too: people may reach beyond the region, or be new beside it."""
         now = glance(picture)
-        if self._then is None:  # the first look at a region
+        if self._then is None or self._then.shape != now.shape:  # the first look at a region
             self._then = now
-        left, top, right, bottom = (round(GLANCE_PX * side) for side in region)
-        beside = np.ones((GLANCE_PX, GLANCE_PX), np.bool_)
+        height, width = now.shape[:2]
+        left, top, right, bottom = (round(side * full) for side, full in zip(region, 2 * (width, height), strict=True))
+        beside = np.ones((height, width), np.bool_)
         beside[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1] = False
         changes = (now - self._then)[beside]
         # What changes everywhere is the light.
@@ -163,7 +164,9 @@ def region_of(people: Box) -> Box:
 
 def glance(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The picture, RGB ``(h, w, 3)``, as small as it takes to see that something came in; float32."""
-    return cv2.resize(picture, (GLANCE_PX, GLANCE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+    height, width = (max(1, side // GLANCE_SHARE) for side in picture.shape[:2])
+    shown = picture[: height * GLANCE_SHARE, : width * GLANCE_SHARE]  # a whole share is faster
+    return cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def _span(low: float, high: float) -> tuple[float, float]:
