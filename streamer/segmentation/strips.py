@@ -15,7 +15,7 @@ from streamer.frames import Alpha, Image
 
 WIDTH_SHARE = 1 / 100
 """How wide a strip may be, as a share of the picture's longer side. What lies further in is surely the person."""
-REACH = 2
+REACH = 3
 """How far away, in such widths, colours are compared with."""
 STEP = 2 / 3
 """Of those pixels every so-manieth of every so-manieth row is looked at, in such widths: at 384x224 every third, at
@@ -27,12 +27,17 @@ AWAY_PX = 5
 UNLIKE = (30, 65)
 """Difference in levels, in the farthest channel, from the most similar colour of the person nearby: up to the first
 the pixel is the person's own, from the second on it may be none of theirs."""
-MIXED = (0.28, 0.45)
+LIKE = (20, 42)
+"""The same from the most similar colour of the room nearby: up to the first the pixel may be the room's, from the second
+on it is neither's, such as an arm beside a dark shirt before a light wall."""
+MIXED = (0.3, 0.5)
 """Share of the person in the pixel's colour up to which it may be none of theirs, and from which it is not none."""
-EXCESS = (0.2, 0.5)
+EXCESS = (0.05, 0.25)
 """By how much the alpha may exceed that share, for at a soft edge colours mix, and by how much it must."""
-SPECK = (0.3, 0.8)
-"""Mean over 3x3 pixels up to which single ones do not count, and from which they count entirely."""
+AROUND_PX = 5
+"""Side of the window over which strips are averaged to tell them from specks."""
+SPECK = (0.06, 0.18)
+"""That mean up to which single pixels do not count, and from which they count entirely."""
 PERSON_OWN, ROOM_OWN, OPEN = 2, 3, 1
 
 
@@ -58,18 +63,18 @@ def without_strips(picture: Image, alpha: Alpha) -> Alpha:
     )
     if not strip.any():
         return alpha
-    keep = cv2.LUT(cv2.blur(strip, (3, 3)), KEEP)
-    return alpha * keep
+    around = cv2.blur(strip, (AROUND_PX, AROUND_PX))
+    return alpha * (1 - strip * cv2.LUT(around, COUNTS))
 
 
-def _keep() -> NDArray[np.float32]:
+def _counts() -> NDArray[np.float32]:
     low, high = SPECK
     share = np.arange(256, dtype=np.float32) / 255
-    return (1 - np.clip((share - low) / (high - low), 0, 1)).astype(np.float32)
+    return (np.clip((share - low) / (high - low), 0, 1) / 255).astype(np.float32)
 
 
-KEEP = _keep()
-"""What is left of the alpha, by the mean of the strip around, 0..255."""
+COUNTS = _counts()
+"""How much a pixel's strip, 0..255, takes away of the alpha, by the mean of the strips around it, 0..255."""
 
 
 @part_of_loops
@@ -102,6 +107,7 @@ def _compare(picture: Image, alpha: Alpha, kinds: Image, reach_px: int, step_px:
     """
     height, width = kinds.shape
     surely_own, surely_other = UNLIKE
+    alike, different = LIKE
     allowed, enough = EXCESS
     little, much = MIXED
     inwards, first_px = ((0, 1), (0, -1), (1, 0), (-1, 0)), reach_px * 5 // 8
@@ -131,10 +137,11 @@ def _compare(picture: Image, alpha: Alpha, kinds: Image, reach_px: int, step_px:
                         room = min(room, difference)
                 if person <= surely_own:
                     break
-            if person == unseen or person <= surely_own:
+            if person == unseen or person <= surely_own or room >= different:
                 continue
             unlike = min(1.0, (person - surely_own) / (surely_other - surely_own))
             share = room / (person + room)
             pure = min(1.0, max(0.0, (much - share) / (much - little)))
             excess = min(1.0, max(0.0, (alpha[y, x] - share - allowed) / (enough - allowed)))
-            strip[y, x] = np.uint8(255 * unlike * pure * excess)
+            like = min(1.0, (different - room) / (different - alike))
+            strip[y, x] = np.uint8(255 * unlike * like * pure * excess)
