@@ -28,8 +28,8 @@ UNLIKE = (30, 65)
 """Difference in levels, in the farthest channel, from the most similar colour of the person nearby: up to the first
 the pixel is the person's own, from the second on it may be none of theirs."""
 LIKE = (20, 42)
-"""The same from the most similar colour of the room nearby: up to the first the pixel may be the room's, from the second
-on it is neither's, such as an arm beside a dark shirt before a light wall."""
+"""The same from the most similar colour of the room nearby: up to the first the pixel may be the room's, from the
+second on it is neither's, such as an arm beside a dark shirt before a light wall."""
 MIXED = (0.3, 0.5)
 """Share of the person in the pixel's colour up to which it may be none of theirs, and from which it is not none."""
 EXCESS = (0.05, 0.25)
