@@ -15,12 +15,16 @@ SETTLED_PX = 320 * 180
 """Area at which the program settles mattes, in pixels: looks what is the room's, and keeps them steady."""
 NEARLY = 0.9
 """Where that would be more than this share of the input's width it is not worth it, and they are settled at that."""
-
-
 GAIN = 1.1
 """A part of the picture must show at least so much larger than the whole to be looked at alone."""
 MOST_GAIN = 1.7
 """And it is shown at most so much larger."""
+PART_ASPECTS = (1.45, 1.22, 0.91, 0.75, 0.615, 0.5, 0.4, 0.32)
+"""Width by height of the inputs for parts, beside the whole picture's own: few, for each has to be compiled. Of 16:9
+the first four show three quarters, two thirds, a half and a third of its width at its full height; the others are for
+pictures that are held upright."""
+PART_SHARE = 0.95
+"""Their area, as a share of the usual one, before they are rounded."""
 
 
 class Box(NamedTuple):
@@ -60,26 +64,29 @@ def framing(width: int, height: int, config: UNetConfig, *, share: float = 1.0) 
 
 def entering(width: int, height: int, config: UNetConfig, share: float) -> Framing:
     """The same; more than the usual area only as far as the picture has it."""
-    return framing(width, height, config, share=min(share, max(1.0, width * height / config.input_area_px)))
+    return framing(width, height, config, share=_had(share, width, height, config))
 
 
 def looking_at(box: Box, width: int, height: int, config: UNetConfig, share: float) -> Framing | None:
     """How a part of such a picture enters that network: with as much around it as fills the input, and no padding.
 
-    Of all inputs within ``entering``'s area the one that shows the part largest; None if the whole picture shows it
-    about as large.
+    Of the few inputs there are, the one that shows the part largest; None if the whole picture shows it about as large.
     """
-    multiple_px, whole = config.multiple_px, entering(width, height, config, share)
+    whole = entering(width, height, config, share)
     usual = math.sqrt(whole.content[0] * whole.content[1] / (width * height))
-    limit_px = config.input_area_px * AREA_SLACK * min(share, max(1.0, width * height / config.input_area_px))
+    area_px, multiple_px = PART_SHARE * _had(share, width, height, config) * config.input_area_px, config.multiple_px
     part_w, part_h = (box.right - box.left) * width, (box.bottom - box.top) * height
     best: tuple[float, int, int, int] | None = None
-    for input_h in range(multiple_px, int(limit_px // multiple_px) + 1, multiple_px):
-        for input_w in range(multiple_px, int(limit_px // input_h) + 1, multiple_px):
-            scale = min(input_w / part_w, input_h / part_h, MOST_GAIN * usual)
-            if scale < max(input_w / width, input_h / height, GAIN * usual) - 1e-9:
-                continue
-            best = max(best or (0.0, 0, 0, 0), (round(scale, 6), -input_w * input_h, input_w, input_h))
+    for aspect in (None, *PART_ASPECTS):
+        if aspect is None:
+            input_w, input_h = whole.padded
+        else:
+            sides = (math.sqrt(area_px * aspect), math.sqrt(area_px / aspect))
+            input_w, input_h = (max(1, round(side / multiple_px)) * multiple_px for side in sides)
+        scale = min(input_w / part_w, input_h / part_h, MOST_GAIN * usual)
+        if scale < max(input_w / width, input_h / height, GAIN * usual) - 1e-9:
+            continue
+        best = max(best or (0.0, 0, 0, 0), (round(scale, 6), -input_w * input_h, input_w, input_h))
     if best is None:
         return None
     scale, _, *size = best
@@ -96,6 +103,11 @@ def settling(width: int, height: int) -> tuple[int, int]:
     """The size at which the program settles the mattes of such pictures, width first, if the input is larger."""
     scale = math.sqrt(SETTLED_PX / (width * height))
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _had(share: float, width: int, height: int, config: UNetConfig) -> float:
+    """That share of the usual area; more than all of it only as far as the picture has so many pixels."""
+    return min(share, max(1.0, width * height / config.input_area_px))
 
 
 def fit(width: int, height: int, *, multiple_px: int, limit_px: float) -> Framing:

@@ -2,7 +2,7 @@
 
 Whoever sits before a webcam fills half of its picture. The network's input costs the same whatever is in it, and its
 matte is the better the larger people are in it. So a picture is looked at as a whole first, and then only around the
-people who were found, for as long as they stay there and nothing changes beside them.
+people who were found, while they stay there and nothing new comes up beside them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from models.framing import WHOLE, Box, Framing
 
 PERSON = 0.5
 """Alpha from which somebody is there."""
-LEAST_SHARE = 0.02
-"""So much of a row or column must be a person's to count: specks do not."""
+LEAST_PX = 3
+"""Side of a square that must be a person's to count, in a matte of half the size: a finger does, specks do not."""
 MARGIN = 0.05
 """What is left free around people, as a share of the picture's side."""
 SIDES = (0.25, 1 / 3, 0.42, 0.5, 0.58, 2 / 3, 0.75, 0.84, 1.0)
-"""Sides that a region may have, as shares of the picture's: so few that the network's input seldom changes its size."""
+"""Sides that a region may have, as shares of the picture's: few, so that people are not seen at ever other scales."""
 CLOSE, CUT = 0.02, 0.008
 """Space beside people, as such a share, below which the region moves with the next picture, and below which they may
 reach beyond it in this one."""
@@ -31,15 +31,17 @@ SMALLER = 0.8
 """A region must be this much smaller, as a share of the present one's area, to be worth a change."""
 CALM = 15
 """For so many pictures it must have been enough."""
-GLANCE_SHARE = 6
-"""How many times smaller the picture is on which changes beside the region are looked for."""
-OTHER = 18.0
-"""If a pixel of it differs by so many levels from the last whole look, in the farthest channel, something is new."""
-LONGEST_GAP = 30
-"""While something goes on moving beside the region, the whole is looked at again after more and more pictures, up to so
-many."""
-CALMING = 0.2
-"""And by so many fewer for each picture without a change."""
+GLANCE = (80, 60)
+"""Width and height of the small grey picture on which changes beside the region are looked for."""
+OTHER, NOISE = (7.0, 40.0), 8.0
+"""By how many levels a pixel of it differs from the last whole look where something is new: within these bounds so many
+times as much as the middle one of all pixels, which differs by noise."""
+SPREAD_PX = 9
+"""Side of the window by which such a change is widened: what moves there will move on."""
+REST = 30
+"""For so many pictures what moved, and was nobody, is no reason to look again."""
+AT_LEAST_EVERY = 90
+"""After so many pictures the whole is looked at in any case."""
 
 
 class Look(NamedTuple):
@@ -52,7 +54,7 @@ class Look(NamedTuple):
 
 
 class Gaze:
-    """Follows the people through one video. Not thread-safe."""
+    """Follows the people through one video. For one thread, but for ``framing``."""
 
     def __init__(self) -> None:
         self.reset()
@@ -62,9 +64,9 @@ class Gaze:
         self._box = WHOLE
         self._is_new = True
         self._calm = 0
-        self._gap = 1.0
-        self._wait = 0
-        self._then: NDArray[np.float32] | None = None
+        self._then = np.zeros(GLANCE[::-1], np.float32)
+        self._restless = np.zeros(GLANCE[::-1], np.bool_)
+        self._pictures = 0
 
     def framing(self, whole: Framing, part: Callable[[Box], Framing | None]) -> Framing:
         """How the next picture enters the network, if nothing unforeseen is in it.
@@ -73,7 +75,8 @@ class Gaze:
             whole: how all of it does.
             part: how a region does; None = that would show nothing larger.
         """
-        return whole if self._box == WHOLE else part(self._box) or whole
+        box = self._box
+        return whole if box == WHOLE else part(box) or whole
 
     def matte(self, whole: Framing, part: Callable[[Box], Framing | None], look: Callable[[Framing], Look]) -> Look:
         """The matte of the next picture: one look at it as a rule, more where the people's place has to be found.
@@ -86,45 +89,57 @@ class Gaze:
         framing = self.framing(whole, part)
         found = look(framing)
         people = around(found.alpha)
-        if framing is not whole:
-            if not self._may_miss_something(people, found.picture, framing.box):
+        if framing is whole:
+            self._remember(found.picture)
+            if not self._is_new:
+                self._follow(people, WHOLE, part)
+                return found
+        else:
+            self._pictures += 1
+            changed = self._changed_beside(found.picture, framing.box)
+            is_due = self._pictures >= AT_LEAST_EVERY or bool(changed.any())
+            if not is_due and _has_space(people, framing.box, CUT):
                 self._follow(people, framing.box, part)
                 return found
             everything = look(whole)
             everybody = around(everything.alpha)
-            if _has_space(everybody, framing.box, CUT):
-                self._wait = round(self._gap)
-                self._gap = min(2 * self._gap, LONGEST_GAP)
-                self._then = glance(found.picture)
+            if people is not None and _has_space(everybody, framing.box, CUT):
+                self._restless |= cv2.dilate(changed.view(np.uint8), np.ones((SPREAD_PX, SPREAD_PX), np.uint8)) > 0
+                self._remember(found.picture)
                 self._follow(people, framing.box, part)
                 return found
-            found, people, self._is_new, self._box = everything, everybody, True, WHOLE
-        if not self._is_new:
-            self._follow(people, WHOLE, part)
-            return found
+            self._remember(everything.picture)
+            if people is None and _has_space(everybody, framing.box, CUT):  # there they would be missed again
+                self._box, self._calm = WHOLE, 0
+                return everything
+            found, people = everything, everybody
         self._is_new = False
         self._move(people, part)
         framing = self.framing(whole, part)
-        return found if framing is whole else look(framing)
+        if framing is not whole:
+            found = look(framing)
+            self._remember(found.picture)
+        return found
 
-    def _may_miss_something(self, people: Box | None, picture: NDArray[np.uint8], region: Box) -> bool:
-        """Whether the whole is to be looked at, too: people may reach beyond the region, or be new beside it."""
-        now = glance(picture)
-        if self._then is None or self._then.shape != now.shape:  # the first look at a region
-            self._then = now
-        height, width = now.shape[:2]
-        left, top, right, bottom = (round(side * full) for side, full in zip(region, 2 * (width, height), strict=True))
-        beside = np.ones((height, width), np.bool_)
+    def _remember(self, picture: NDArray[np.uint8]) -> None:
+        """The whole of this picture has been looked at."""
+        self._then = glance(picture)
+        self._pictures = 0
+
+    def _changed_beside(self, picture: NDArray[np.uint8], region: Box) -> NDArray[np.bool_]:
+        """Where something is new beside the region."""
+        if self._pictures >= REST:
+            self._restless[:] = False
+        width, height = GLANCE
+        left, top, right, bottom = (round(side * full) for side, full in zip(region, 2 * GLANCE, strict=True))
+        beside = ~self._restless
         beside[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1] = False
-        changes = (now - self._then)[beside]
-        # What changes everywhere is the light.
-        has_changed = changes.size > 0 and float(np.abs(changes - changes.mean(axis=0)).max()) > OTHER
-        if self._wait:
-            self._wait -= 1
-            return False
-        if not has_changed:
-            self._gap = max(1.0, self._gap - CALMING)
-        return has_changed or not _has_space(people, region, CUT)
+        if not beside.any():
+            return np.zeros((height, width), np.bool_)
+        changes = glance(picture) - self._then
+        changes -= np.median(changes[beside])  # what changes everywhere is the light
+        np.abs(changes, out=changes)
+        return (changes > np.clip(NOISE * np.median(changes[beside]), *OTHER)) & beside
 
     def _follow(self, people: Box | None, region: Box, part: Callable[[Box], Framing | None]) -> None:
         """Choose where to look next."""
@@ -135,8 +150,6 @@ class Gaze:
 
     def _move(self, people: Box | None, part: Callable[[Box], Framing | None]) -> None:
         self._calm = 0
-        if self._box == WHOLE:
-            self._then = None
         wanted = region_of(people) if people else WHOLE
         self._box = wanted if part(wanted) is not None else WHOLE
 
@@ -144,15 +157,12 @@ class Gaze:
 def around(alpha: NDArray[np.float32]) -> Box | None:
     """Where the people of a matte, ``(h, w)`` in [0, 1], are; None: there is nobody."""
     person = (alpha[::2, ::2] > PERSON).view(np.uint8)
-    spans = []
-    for axis in (0, 1):
-        counts = cv2.reduce(person, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-        found = np.flatnonzero(counts > LEAST_SHARE * person.shape[axis])
-        if not found.size:
-            return None
-        spans.append((float(found[0]) / counts.size, float(found[-1] + 1) / counts.size))
-    (left, right), (top, bottom) = spans
-    return Box(left, top, right, bottom)
+    person = cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((LEAST_PX, LEAST_PX), np.uint8))
+    left, top, width, height = cv2.boundingRect(person)
+    if not width:
+        return None
+    full_h, full_w = person.shape
+    return Box(left / full_w, top / full_h, (left + width) / full_w, (top + height) / full_h)
 
 
 def region_of(people: Box) -> Box:
@@ -163,10 +173,12 @@ def region_of(people: Box) -> Box:
 
 
 def glance(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The picture, RGB ``(h, w, 3)``, as small as it takes to see that something came in; float32."""
-    height, width = (max(1, side // GLANCE_SHARE) for side in picture.shape[:2])
-    shown = picture[: height * GLANCE_SHARE, : width * GLANCE_SHARE]  # a whole share is faster
-    return cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    """The picture, RGB ``(h, w, 3)``, in grey, as small as it takes to see that something came in; float32."""
+    width, height = GLANCE
+    # Averaging all of it at once would take four times as long.
+    some = cv2.resize(picture, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
+    small = cv2.resize(some, GLANCE, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
 def _span(low: float, high: float) -> tuple[float, float]:

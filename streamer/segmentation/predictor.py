@@ -162,7 +162,8 @@ class NetworkSegmenter:
         Raises:
             SegmentationError: as of ``segment``.
         """
-        runtime, _ = self.runtime, self.fit(pixels)
+        runtime = self.runtime
+        self.fit(pixels)
         try:
             with self.time("network"):
                 seen, small = self._looked(runtime, pixels)
@@ -269,7 +270,9 @@ class NetworkSegmenter:
         """What the network finds, in the part of the picture where somebody is if that is known."""
         look = partial(self._look, runtime, pixels)
         whole = self._framings[self.step](*size_of(pixels))
-        return self._gaze.matte(whole, self._part(self.step), look) if self._parts else look(whole)
+        found = self._gaze.matte(whole, self._part(self.step), look) if self._parts else look(whole)
+        self._is_first = False
+        return found
 
     def _part(self, step: int) -> Callable[[Box], Framing | None]:
         """How parts of pictures like the last one enter the network."""
@@ -294,7 +297,6 @@ class NetworkSegmenter:
             # The first one of a new scene, which the renderer throws away, may still be the old scene's.
             if not runtime.has_memory and not self._is_first:
                 self._seen = framing, seen.copy()  # it may be the source's own array, which may be written over
-            self._is_first = False
         return Look(seen, self._found)
 
     def time(self, step: str) -> AbstractContextManager[None]:

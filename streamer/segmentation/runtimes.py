@@ -7,6 +7,7 @@ ONNX Runtime 14 ms (11), OpenVINO 14 ms (11) in float32 and 8 ms (6) in bfloat16
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
@@ -30,8 +31,8 @@ INSTALL = {
     "openvino": "pip install openvino",
     "onnxruntime": "pip install onnxruntime",
 }
-KEPT_SIZES = 4
-"""So many compiled networks are kept, some ten megabytes each."""
+KEPT_SIZES = 8
+"""So many compiled networks are kept: the whole picture's and its parts', at the present size and the one before."""
 MAX_THREADS = 4
 """More cores hardly speed up a network this small, and capture and encoding want them."""
 
@@ -137,6 +138,7 @@ class OpenVinoRuntime(Runtime):
         self.is_fast = self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.bf16
         self._onnx = onnx
         self._requests: dict[tuple[int, ...], Any] = {}
+        self._changing = threading.Lock()
 
     def alpha(self, batch: NDArray[np.float32]) -> Alpha:
         """See ``Runtime``. A new size costs a compilation of 0.1 s, on a busy machine of a second."""
@@ -164,8 +166,9 @@ class OpenVinoRuntime(Runtime):
             "ENABLE_CPU_PINNING": False,
         }
         request = self._core.compile_model(model, "CPU", settings).create_infer_request()
-        newest = list(self._requests.items())[1 - KEPT_SIZES :]
-        self._requests = {**dict(newest), shape: request}  # replaced, for another thread may look into it
+        with self._changing:
+            newest = list(self._requests.items())[1 - KEPT_SIZES :]
+            self._requests = {**dict(newest), shape: request}  # replaced, for another thread may look into it
         return request
 
 

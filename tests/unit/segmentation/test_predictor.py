@@ -204,7 +204,8 @@ def test_another_picture_in_the_same_array_is_matted_anew() -> None:
     assert segmenter.segment(image).max() == 0
 
 
-def test_what_a_late_network_says_first_of_a_new_scene_is_not_kept_for_the_second_look() -> None:
+@pytest.mark.parametrize("follows", [False, True])
+def test_what_a_late_network_says_first_of_a_new_scene_is_not_kept_for_the_second_look(follows: bool) -> None:
     class Late(RedIsPerson):
         before = np.ones((256, 448), np.float32)
 
@@ -213,7 +214,7 @@ def test_what_a_late_network_says_first_of_a_new_scene_is_not_kept_for_the_secon
             return late
 
     nobody, somebody = (np.full((256, 448, 3), (red, 40, 40), np.uint8) for red in (0, 255))
-    segmenter = NetworkSegmenter("compact", FITTING, Late())
+    segmenter = follower(Late()) if follows else NetworkSegmenter("compact", FITTING, Late())
     segmenter.segment(somebody)
     segmenter.reset()
     assert segmenter.segment(nobody).min() == 1, "the old scene's: the renderer throws it away"
