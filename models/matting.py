@@ -36,9 +36,15 @@ def matte_picture(network: UNet, image: Picture, seeing: Seeing = USUALLY) -> Ma
 
     It is the network's own, resized linearly, without refined edges.
     """
+    return resized(stretch_contrast(look(network, image, Gaze(), seeing).alpha), image)
+
+
+def resized(matte: Matte, image: Picture) -> Matte:
+    """The matte at the picture's size: float32 ``(h, w)``."""
     height, width = image.shape[:2]
-    alpha = stretch_contrast(look(network, image, Gaze(), seeing).alpha)
-    return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    is_larger = matte.shape[0] > height  # what the network looks at closely may be larger than a small picture
+    how = cv2.INTER_AREA if is_larger else cv2.INTER_LINEAR
+    return cv2.resize(matte, (width, height), interpolation=how).astype(np.float32)
 
 
 def look(network: UNet, image: Picture, gaze: Gaze, seeing: Seeing = USUALLY) -> Look:

@@ -23,7 +23,7 @@ from models.contrast import stretch_contrast
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
 from models.detail import Detail, coarser
 from models.framing import NEARLY, settling
-from models.matting import USUALLY, Matte, Seeing, look, matte_picture
+from models.matting import USUALLY, Matte, Seeing, look, matte_picture, resized
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
 from models.region import Gaze
@@ -144,7 +144,7 @@ class _Habits:
             shrunk = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
             settled = self._steadier.steady(shrunk, before)
             settled = self._detail.put_back(stretch_contrast(found), before, settled, self._steadier.kept)
-        return cv2.resize(settled, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+        return resized(settled, picture)
 
 
 def peer_entries(sequences: Sequences, interpreter: Path) -> dict[str, Entry]:
