@@ -21,8 +21,8 @@ MOST_GAIN = 1.7
 """And it is shown at most so much larger."""
 PART_ASPECTS = (1.45, 1.22, 0.91, 0.75, 0.615, 0.5, 0.4, 0.32)
 """Width by height of the inputs for parts, beside the whole picture's own: few, for each has to be compiled. Of 16:9
-the first four show three quarters, two thirds, a half and a third of its width at its full height; the others are for
-pictures that are held upright."""
+the first five show three quarters, two thirds, a half, two fifths and a third of its width at its full height; the
+others are for pictures that are held upright."""
 PART_SHARE = 0.95
 """Their area, as a share of the usual one, before they are rounded."""
 

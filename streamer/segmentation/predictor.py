@@ -268,8 +268,7 @@ class NetworkSegmenter:
 
     def _looked(self, runtime: Runtime, pixels: Pixels) -> Look:
         """What the network finds, in the part of the picture where somebody is if that is known."""
-        look = partial(self._look, runtime, pixels)
-        whole = self._framings[self.step](*size_of(pixels))
+        whole, look = self._framings[self.step](*size_of(pixels)), partial(self._look, runtime, pixels)
         found = self._gaze.matte(whole, self._part(self.step), look) if self._parts else look(whole)
         self._is_first = False
         return found

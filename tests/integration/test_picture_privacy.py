@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes import RecordingSink, ScriptedBackground, ScriptedSegmenter, ScriptedSource, left_half, make_frame
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamer.auto_center import WHOLE, AutoCenter
@@ -80,7 +80,8 @@ def test_wherever_the_person_goes_nothing_bright_is_seen(left: int, width: int, 
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), filled=st.floats(0.02, 0.5))
+@example(seed=687, filled=0.59765625)
+@given(seed=st.integers(0, 10_000), filled=st.floats(0.02, 0.6))
 def test_whatever_the_alpha_the_background_is_exact_where_it_is_zero(seed: int, filled: float) -> None:
     rng = np.random.default_rng(seed)
     alpha = np.where(rng.random((48, 64)) < filled, rng.random((48, 64)), 0).astype(np.float32)
@@ -88,6 +89,9 @@ def test_whatever_the_alpha_the_background_is_exact_where_it_is_zero(seed: int, 
     frame = make_frame(0, SIZE)
     own = AutoCenter().place(frame, alpha, with_room=False).alpha
     rendered = renderer.render(frame).image
+    if np.array_equal(rendered, ScriptedBackground().safe_image(SIZE)):  # a matte so unsure is not believed
+        assert ((alpha > 0.1) & (alpha < 0.9)).mean() > 0.45
+        return
     background = ScriptedBackground().image_for(frame, alpha)
     unseen = np.rint(own * 255) == 0
     np.testing.assert_array_equal(rendered[unseen], background[unseen])
