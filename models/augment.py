@@ -9,13 +9,14 @@ blur and JPEG.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from models.datasets import CutOut, Pair, Picture
+from models.person_variants import in_plain_clothes, seen_from_above, turned_away, under_camera
 from models.scenery import (
     background,
     cast_shadow,
@@ -114,10 +115,10 @@ class Composer:
         people = 0 if empty else (2 if rng.random() < 0.15 else 1)
         for _ in range(people):
             group = self._people[rng.choice(len(self._people), p=self._people_odds)]
-            passes_camera = rng.random() < 0.08
-            person, matte = place(
-                rng, _pick(rng, group.cut_outs), width, height, passes_camera=passes_camera, may_lean=True
-            )
+            who = _pick(rng, group.cut_outs)
+            if is_standing(who) and rng.random() < 0.2:
+                who = in_plain_clothes(rng, who, image)
+            person, matte = place(rng, who, width, height, passes_camera=rng.random() < 0.08, may_lean=True)
             if rng.random() < 0.35:
                 cast_shadow(rng, image, matte)
             if rng.random() < 0.3:
@@ -135,6 +136,12 @@ def _pick(rng: np.random.Generator, items: Sequence[T]) -> T:
     return items[int(rng.integers(len(items)))]
 
 
+def is_standing(person: CutOut) -> bool:
+    """Whether it is a whole standing figure, going by its shape."""
+    height, width = person.mask.shape
+    return height > 1.9 * width
+
+
 def place(
     rng: np.random.Generator,
     person: CutOut,
@@ -150,7 +157,7 @@ def place(
     crooked as in a corner of a wide lens.
     """
     body_h, body_w = person.mask.shape
-    is_tall = body_h > 1.9 * body_w
+    is_tall = is_standing(person)
     framing = rng.random()
     lean = 5.0
     if is_tall and passes_camera:
@@ -160,8 +167,9 @@ def place(
         head_y = max(height * rng.uniform(0.2, 0.95), height - body_h * scale)
         is_tall = False
     elif is_tall and framing < 0.8:  # head to waist or closer, the rest below the lower edge
-        visible = body_h * rng.uniform(0.18, 0.55)
-        head_y = height * rng.uniform(-0.08, 0.38)
+        is_low = rng.random() < 0.15  # who leans back, far below a camera on top of the screen
+        visible = body_h * (rng.uniform(0.16, 0.3) if is_low else rng.uniform(0.18, 0.55))
+        head_y = height * (rng.uniform(0.38, 0.65) if is_low else rng.uniform(-0.08, 0.38))
         scale = (height - head_y) / visible
     elif person.cut_bottom and framing < 0.9:  # already a portrait: its lower edge belongs at the frame's
         head_y = height * rng.uniform(-0.1, 0.5)
@@ -206,56 +214,6 @@ def place(
     if rng.random() < 0.3:
         matte = cv2.GaussianBlur(matte, (0, 0), rng.uniform(0.4, 1.0))
     return out.astype(np.uint8), matte.astype(np.uint8)
-
-
-def seen_from_above(rng: np.random.Generator, person: CutOut) -> CutOut:
-    """A standing figure as a high camera shows it: shortened, and narrower towards the feet."""
-    height, width = person.mask.shape
-    short = max(2, round(height * rng.uniform(0.6, 0.95)))
-    inset = width * rng.uniform(0.0, 0.25)
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    seen = np.array([[0, 0], [width, 0], [width - inset, short], [inset, short]], np.float32)
-    matrix = cv2.getPerspectiveTransform(corners, seen)
-    size = (width, short)
-    image = cv2.warpPerspective(person.image, matrix, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
-    mask = cv2.warpPerspective(person.mask, matrix, size).astype(np.uint8)
-    return replace(person, image=image, mask=mask)
-
-
-def under_camera(rng: np.random.Generator, person: CutOut) -> CutOut:
-    """Somebody who walks in right under a high camera: hair and shoulders from above, cut by the lower edge."""
-    height = person.mask.shape[0]
-    person = turned_away(rng, person)
-    upper = round(height * rng.uniform(0.25, 0.45))
-    size = (person.mask.shape[1], max(2, round(upper * rng.uniform(0.35, 0.8))))
-    image, mask = (
-        cv2.resize(plane[:upper], size, interpolation=cv2.INTER_AREA) for plane in (person.image, person.mask)
-    )
-    return replace(person, image=image.astype(np.uint8), mask=mask.astype(np.uint8), cut_bottom=True)
-
-
-def turned_away(rng: np.random.Generator, person: CutOut) -> CutOut:
-    """A standing figure whose head shows hair only, as from behind; the hair may hang down the back."""
-    height, width = person.mask.shape
-    head_h = height * rng.uniform(0.105, 0.125)
-    columns = np.nonzero(person.mask[: round(0.08 * height)].max(axis=0) > 127)[0]
-    if len(columns) == 0:
-        return person
-    center = ((columns.min() + columns.max()) / 2, head_h * 0.5)
-    cover = np.zeros((height, width), np.float32)
-    cv2.ellipse(cover, (center, (head_h * 1.2, head_h * 1.2), 0.0), 1.0, -1)
-    if rng.random() < 0.5:  # long hair
-        half = head_h * rng.uniform(0.3, 0.5)
-        bottom = head_h * rng.uniform(1.1, 2.0)
-        cv2.rectangle(
-            cover, (round(center[0] - half), round(center[1])), (round(center[0] + half), round(bottom)), 1.0, -1
-        )
-    cover = cv2.GaussianBlur(cover, (0, 0), max(0.5, head_h * 0.05))
-    strands = cv2.blur(rng.uniform(0.4, 1.6, (height, width)).astype(np.float32), (1, max(1, round(head_h * 0.4))))
-    tone = np.array([1.0, rng.uniform(0.65, 0.95), rng.uniform(0.4, 0.9)], np.float32) * rng.uniform(15, 170)
-    hair = strands[..., None] * tone
-    image = person.image * (1 - cover[..., None]) + hair * cover[..., None]
-    return replace(person, image=image.clip(0, 255).astype(np.uint8))
 
 
 def relight(rng: np.random.Generator, person: Picture, matte: Picture, room: Picture) -> Picture:
@@ -352,4 +310,8 @@ def degrade(rng: np.random.Generator, sample: Sample) -> Sample:
     if rng.random() < 0.35:
         packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))])[1]
         image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
-    return Sample(np.ascontiguousarray(image), sample.alpha, sample.known)
+    image = np.ascontiguousarray(image)
+    if rng.random() < 0.06:  # drivers and codecs spoil a picture's outermost lines
+        lines = np.rot90(image, int(rng.integers(4)))[: int(rng.integers(1, 4))]
+        lines[:] = (lines * rng.uniform(0.0, 1.0)).astype(np.uint8)
+    return Sample(image, sample.alpha, sample.known)

@@ -149,7 +149,7 @@ def clutter(rng: np.random.Generator, image: Picture, texture: Picture) -> None:
     """Put boards, poles, boxes and discs into the room, plain or with another room's texture."""
     height, width = image.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
-        center = (width * rng.uniform(0.1, 0.9), height * rng.uniform(0, 0.9))
+        center = (width * rng.uniform(0.0, 1.0), height * rng.uniform(0, 0.9))
         _thing(rng, image, texture, center, height * rng.uniform(0.15, 0.9), height * rng.uniform(0.02, 0.3))
 
 

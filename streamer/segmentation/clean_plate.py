@@ -21,6 +21,7 @@ from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
 from streamer.segmentation.mending import OTHER, mend
 from streamer.segmentation.room_memory import CLEAR_AFTER, LEARNT_AFTER, MEMORY, Colours, Counts, Mask, remember
+from streamer.segmentation.still_things import StillThings
 from streamer.segmentation.strangeness import STRANGE, difference_of, strangeness
 
 Origin: TypeAlias = Literal["learn", "snap"]
@@ -86,6 +87,7 @@ class CleanPlate:
         self._changed: Counts = self._seen
         self._snapped = 0
         self._frame = 0
+        self._things = StillThings()
 
     @property
     def is_snapping(self) -> bool:
@@ -95,6 +97,7 @@ class CleanPlate:
     def reset(self) -> None:
         """Forget what was learnt; a picture that was given or snapped is kept."""
         if self._learns:
+            self._things.reset()
             self._seen[:] = 0
             self._seen_clear[:] = 0
             self._changed[:] = 0
@@ -128,7 +131,8 @@ class CleanPlate:
         self._frame += 1
         if self._learns and self._frame % LEARN_EVERY == 1:
             counts = (self._seen, self._seen_clear, self._changed)
-            remember(rows_of(picture), is_room, is_other, is_clear(alpha), rows_of(self._room), *counts)
+            shown = is_room | self._things.found(picture, alpha)
+            remember(rows_of(picture), shown, is_other, is_clear(alpha), rows_of(self._room), *counts)
         strange = np.zeros_like(alpha)
         if sure_px > LEAST_SURE * alpha.size:
             is_certain = known & (self._seen_clear >= CLEAR_AFTER)

@@ -8,9 +8,6 @@ from models.augment import (
     crop_whole,
     degrade,
     place,
-    seen_from_above,
-    turned_away,
-    under_camera,
 )
 from models.datasets import CutOut, Pair, cut_out
 from models.scenery import cast_shadow, hang_clothes, plain_wall
@@ -118,26 +115,6 @@ def test_hung_clothes_change_the_room_only():
     assert (room[-1] == 90).all()
 
 
-def test_turned_away_figure_has_another_head_and_the_same_body_and_mask():
-    figure: CutOut = cut_out(portrait())
-    away = turned_away(np.random.default_rng(0), figure)
-    height = figure.mask.shape[0]
-    person = figure.mask > 127
-    changed = (away.image != figure.image).any(axis=-1) & person
-    assert changed[: height // 20].sum() > 0.3 * person[: height // 20].sum()
-    assert not changed[height // 3 :].any()
-    assert np.array_equal(away.mask, figure.mask)
-
-
-def test_figure_seen_from_above_is_shorter_and_no_wider_at_its_feet():
-    figure: CutOut = cut_out(portrait())
-    above = seen_from_above(np.random.default_rng(1), figure)
-    widths = (above.mask > 127).sum(axis=1)
-    assert above.mask.shape[0] < figure.mask.shape[0]
-    assert above.image.shape[:2] == above.mask.shape
-    assert widths[-12] < widths[12]
-
-
 def test_a_plain_wall_is_calmer_than_any_room():
     rng = np.random.default_rng(2)
     room = rng.integers(0, 256, (60, 100, 3)).astype(np.uint8)
@@ -156,14 +133,3 @@ def test_a_shadow_falls_near_the_person_only_and_darkens():
         assert image.max() == 200
         assert np.all(image[:, :10] == 200)
         assert image[60:, 70:90].mean() < 190
-
-
-def test_somebody_under_the_camera_is_hair_and_shoulders_shortened():
-    figure = np.full((200, 60, 3), 120, np.uint8)
-    person = CutOut(figure, np.full((200, 60), 255, np.uint8), cut_sides=False, cut_bottom=False)
-    for seed in range(10):
-        seen = under_camera(np.random.default_rng(seed), person)
-        assert seen.cut_bottom
-        assert seen.mask.shape[1] == 60
-        assert seen.image.shape[:2] == seen.mask.shape
-        assert seen.mask.shape[0] < 0.4 * 200
