@@ -87,7 +87,7 @@ class CleanPlate:
         self._changed: Counts = self._seen
         self._snapped = 0
         self._frame = 0
-        self._things = StillThings()
+        self._still = StillThings()
 
     @property
     def is_snapping(self) -> bool:
@@ -97,7 +97,7 @@ class CleanPlate:
     def reset(self) -> None:
         """Forget what was learnt; a picture that was given or snapped is kept."""
         if self._learns:
-            self._things.reset()
+            self._still.reset()
             self._seen[:] = 0
             self._seen_clear[:] = 0
             self._changed[:] = 0
@@ -131,7 +131,7 @@ class CleanPlate:
         self._frame += 1
         if self._learns and self._frame % LEARN_EVERY == 1:
             counts = (self._seen, self._seen_clear, self._changed)
-            shown = is_room | self._things.found(picture, alpha)
+            shown = is_room | self._still.found(picture, alpha)
             remember(rows_of(picture), shown, is_other, is_clear(alpha), rows_of(self._room), *counts)
         strange = np.zeros_like(alpha)
         if sure_px > LEAST_SURE * alpha.size:
@@ -142,6 +142,9 @@ class CleanPlate:
         around = cv2.dilate(difference | (known.view(np.uint8) - np.uint8(1)), window)  # 255 where nothing is known
         # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
         around = cv2.erode(around, window)
+        if self._still.things.any():  # a codec's whole pictures, now and then, are of other levels
+            flickers = self._still.things & known & (difference < STRANGE[1])
+            difference[flickers] = around[flickers] = 0
         mended, room = np.empty_like(alpha), np.empty_like(alpha)
         mend(np.ascontiguousarray(alpha), strange, difference, around, known, self._learns, STRANGE[1], mended, room)
         return Cleaned(mended, room, strange)

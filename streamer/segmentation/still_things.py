@@ -45,9 +45,10 @@ class StillThings:
 
     def reset(self) -> None:
         """Forget what was seen: the next picture starts a new scene."""
+        self.things: Mask = np.empty((0, 0), np.bool_)
+        """What was found last."""
         self._mean: Values = np.empty((0, 0, 3), np.float32)
         self._deviation: Values = np.empty((0, 0), np.float32)
-        self._things: Mask = np.empty((0, 0), np.bool_)
         self._pictures = 0
 
     def found(self, picture: Image, alpha: Alpha) -> Mask:
@@ -60,14 +61,14 @@ class StillThings:
         if self._mean.shape != picture.shape:
             self.reset()
             self._mean = _calm(picture)
-            self._deviation, self._things = np.zeros(alpha.shape, np.float32), np.zeros(alpha.shape, np.bool_)
+            self._deviation, self.things = np.zeros(alpha.shape, np.float32), np.zeros(alpha.shape, np.bool_)
         self._pictures += 1
         looks, rest = divmod(self._pictures, LOOK_EVERY)
         if rest == 0:
             self._look(_calm(picture))
             if looks >= LEAST_LOOKS:
-                self._things = self._among(alpha, looks)
-        return self._things
+                self.things = self._among(alpha, looks)
+        return self.things
 
     def _look(self, colours: Values) -> None:
         cv2.accumulateWeighted(largest(cv2.absdiff(colours, self._mean)), self._deviation, RATE)

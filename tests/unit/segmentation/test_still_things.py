@@ -87,3 +87,12 @@ def test_who_comes_before_a_learnt_thing_is_kept() -> None:
     picture[20:, :30], alpha[20:, :30] = (200, 120, 60), 0.8
     cleaned = plate.clean(picture, alpha).alpha
     assert cleaned[25:, 4:26].min() > 0.75
+
+
+def test_a_learnt_thing_stays_away_in_a_single_picture_of_other_levels() -> None:
+    plate = CleanPlate("learn")
+    for moment in range(LEARN_EVERY * LONG + 10):
+        plate.clean(*scene(moment))
+    picture, alpha = scene(moment + 1)
+    picture[CHAIR] += 25
+    assert plate.clean(picture, alpha).alpha[CHAIR][2:-2, 2:-2].max() < 0.05
