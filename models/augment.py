@@ -118,7 +118,9 @@ class Composer:
             who = _pick(rng, group.cut_outs)
             if is_standing(who) and rng.random() < 0.2:
                 who = in_plain_clothes(rng, who, image)
-            person, matte = place(rng, who, width, height, passes_camera=rng.random() < 0.08, may_lean=True)
+            person, matte = place(
+                rng, who, width, height, passes_camera=rng.random() < 0.08, may_lean=True, may_be_low=True
+            )
             if rng.random() < 0.35:
                 cast_shadow(rng, image, matte)
             if rng.random() < 0.3:
@@ -150,11 +152,12 @@ def place(
     *,
     passes_camera: bool = False,
     may_lean: bool = False,
+    may_be_low: bool = False,
 ) -> tuple[Picture, Picture]:
     """The person as a webcam frames them: RGB ``(h, w, 3)`` and mask ``(h, w)`` on an empty canvas of that size.
 
     A figure that ``passes_camera`` is seen right under it, from above; one that ``may_lean`` now and then stands as
-    crooked as in a corner of a wide lens.
+    crooked as in a corner of a wide lens, and one that ``may_be_low`` shows little more than head and shoulders.
     """
     body_h, body_w = person.mask.shape
     is_tall = is_standing(person)
@@ -167,7 +170,7 @@ def place(
         head_y = max(height * rng.uniform(0.2, 0.95), height - body_h * scale)
         is_tall = False
     elif is_tall and framing < 0.8:  # head to waist or closer, the rest below the lower edge
-        is_low = rng.random() < 0.15  # who leans back, far below a camera on top of the screen
+        is_low = may_be_low and rng.random() < 0.15  # who leans back, far below a camera on top of the screen
         visible = body_h * (rng.uniform(0.16, 0.3) if is_low else rng.uniform(0.18, 0.55))
         head_y = height * (rng.uniform(0.38, 0.65) if is_low else rng.uniform(-0.08, 0.38))
         scale = (height - head_y) / visible
