@@ -21,7 +21,7 @@ from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
 from streamer.segmentation.mending import OTHER, mend
 from streamer.segmentation.room_memory import CLEAR_AFTER, LEARNT_AFTER, MEMORY, Colours, Counts, Mask, remember
-from streamer.segmentation.still_things import AROUND_PX, StillThings
+from streamer.segmentation.still_things import StillThings
 from streamer.segmentation.strangeness import STRANGE, difference_of, strangeness
 
 Origin: TypeAlias = Literal["learn", "snap"]
@@ -142,9 +142,8 @@ class CleanPlate:
         around = cv2.dilate(difference | (known.view(np.uint8) - np.uint8(1)), window)  # 255 where nothing is known
         # The windows of pixels beside the person hold some of the person; grow what matches back up to them.
         around = cv2.erode(around, window)
-        if self._still.things.any():  # a codec's whole pictures, now and then, are of other levels
-            inside = cv2.erode(self._still.things.view(np.uint8), np.ones((AROUND_PX, AROUND_PX), np.uint8)) > 0
-            flickers = inside & (around < STRANGE[1])
+        if self._still.inside.any():  # a codec's whole pictures, now and then, are of other levels
+            flickers = self._still.inside & (around < STRANGE[1])
             difference[flickers] = around[flickers] = 0
         mended, room = np.empty_like(alpha), np.empty_like(alpha)
         mend(np.ascontiguousarray(alpha), strange, difference, around, known, self._learns, STRANGE[1], mended, room)
@@ -152,6 +151,7 @@ class CleanPlate:
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)
+        self._still.reset()
         # The one who has come into the picture since is no part of the room, and no size is blurred by another one's.
         if self._snapped == SNAP_FRAMES and self._given is None:
             self._given = self._room.round().clip(0, 255).astype(np.uint8)

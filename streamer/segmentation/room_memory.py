@@ -50,7 +50,7 @@ def remember(
 
     Args:
         picture: RGB ``(h, 3 w)``; the others ``(h, w)`` but for ``room``.
-        is_room: where the network sees nobody.
+        is_room: where the network sees nobody, or what is known to be a thing.
         is_other: where the picture is not the known room.
         is_clear: where nobody is near.
         room: its colours, ``(h, 3 w)``. Written to, as the next ones.

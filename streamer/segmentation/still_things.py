@@ -31,8 +31,8 @@ PATCH = 0.25
 """Alpha from which pixels make up a patch."""
 SURE = 0.97
 """Alpha of a patch's surest pixel from which the network does not doubt."""
-AROUND_PX = 5
-"""Side of the window that brings in a patch's outline and its haze."""
+AROUND = np.ones((5, 5), np.uint8)
+"""The window that brings in a patch's outline and its haze."""
 LEAST_PX = 12
 """Smaller patches are specks."""
 
@@ -45,8 +45,9 @@ class StillThings:
 
     def reset(self) -> None:
         """Forget what was seen: the next picture starts a new scene."""
-        self.things: Mask = np.empty((0, 0), np.bool_)
-        """What was found last."""
+        self.inside: Mask = np.empty((0, 0), np.bool_)
+        """What was found last, without its outline."""
+        self._things = self.inside
         self._mean: Values = np.empty((0, 0, 3), np.float32)
         self._deviation: Values = np.empty((0, 0), np.float32)
         self._pictures = 0
@@ -61,14 +62,16 @@ class StillThings:
         if self._mean.shape != picture.shape:
             self.reset()
             self._mean = _calm(picture)
-            self._deviation, self.things = np.zeros(alpha.shape, np.float32), np.zeros(alpha.shape, np.bool_)
+            self._deviation = np.zeros(alpha.shape, np.float32)
+            self._things = self.inside = np.zeros(alpha.shape, np.bool_)
         self._pictures += 1
         looks, rest = divmod(self._pictures, LOOK_EVERY)
         if rest == 0:
             self._look(_calm(picture))
             if looks >= LEAST_LOOKS:
-                self.things = self._among(alpha, looks)
-        return self.things
+                self._things = self._among(alpha, looks)
+                self.inside = cv2.erode(self._things.view(np.uint8), AROUND) > 0
+        return self._things
 
     def _look(self, colours: Values) -> None:
         cv2.accumulateWeighted(largest(cv2.absdiff(colours, self._mean)), self._deviation, RATE)
@@ -80,7 +83,6 @@ class StillThings:
         if count < 3:  # the surroundings are the first
             return things
         deviation = self._deviation / np.float32(1 - (1 - RATE) ** looks)  # it has begun at nothing
-        window = np.ones((AROUND_PX, AROUND_PX), np.uint8)
         somebody = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
         if np.percentile(deviation[labels == somebody], PERCENTILE) < MOVING:
             return things
@@ -88,7 +90,7 @@ class StillThings:
             is_patch = labels == patch
             if patch == somebody or stats[patch, cv2.CC_STAT_AREA] < LEAST_PX or alpha[is_patch].max() >= SURE:
                 continue
-            around = cv2.dilate(is_patch.view(np.uint8), window) > 0
+            around = cv2.dilate(is_patch.view(np.uint8), AROUND) > 0
             if np.percentile(deviation[around], PERCENTILE) < STILL:
                 things |= around & (is_patch | (labels == 0))
         return things

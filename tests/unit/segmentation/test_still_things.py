@@ -96,3 +96,12 @@ def test_a_learnt_thing_stays_away_in_a_single_picture_of_other_levels() -> None
     picture, alpha = scene(moment + 1)
     picture[CHAIR] += 25
     assert plate.clean(picture, alpha).alpha[CHAIR][2:-2, 2:-2].max() < 0.05
+
+
+def test_the_size_may_change_after_a_thing_was_learnt() -> None:
+    for moments in (LEARN_EVERY * LONG + 10, LEARN_EVERY * LONG + 11):  # it looks at every other picture only
+        plate = CleanPlate("learn")
+        for moment in range(moments):
+            plate.clean(*scene(moment))
+        picture, alpha = (cv2.resize(plane, (128, 72)) for plane in scene(moments))
+        assert plate.clean(picture.astype(np.uint8), alpha.astype(np.float32)).alpha.shape == (72, 128)
