@@ -23,6 +23,7 @@ from streamer.segmentation.mending import OTHER, mend
 from streamer.segmentation.room_memory import CLEAR_AFTER, LEARNT_AFTER, MEMORY, Colours, Counts, Mask, remember
 from streamer.segmentation.still_things import StillThings
 from streamer.segmentation.strangeness import STRANGE, difference_of, strangeness
+from streamer.segmentation.texture import textured_room
 
 Origin: TypeAlias = Literal["learn", "snap"]
 """``learn``: from what shows beside the person. ``snap``: the first second shows the empty room."""
@@ -133,9 +134,12 @@ class CleanPlate:
             counts = (self._seen, self._seen_clear, self._changed)
             shown = is_room | self._still.found(picture, alpha)
             remember(rows_of(picture), shown, is_other, is_clear(alpha), rows_of(self._room), *counts)
+        is_certain = known & (self._seen_clear >= CLEAR_AFTER)
+        textured = textured_room(seen, expected, is_certain, alpha)
+        alpha = np.where(textured, np.float32(0), alpha)
+        difference[textured] = 0
         strange = np.zeros_like(alpha)
         if sure_px > LEAST_SURE * alpha.size:
-            is_certain = known & (self._seen_clear >= CLEAR_AFTER)
             strange = strangeness(seen, expected, difference * is_certain.view(np.uint8), alpha)
             strange *= min(1.0, (matching - LEAST_MATCHING) / (WELL_MATCHING - LEAST_MATCHING))
         window = np.ones((WINDOW_PX, WINDOW_PX), np.uint8)
