@@ -40,6 +40,8 @@ SPREAD_PX = 9
 """Side of the window by which such a change is widened: what moves there will move on."""
 REST = 30
 """For so many pictures what moved, and was nobody, is no reason to look again."""
+OVERLOOKED = 0.5
+"""Share of the place of people in the region; a look at the whole that finds less there has overlooked them."""
 AT_LEAST_EVERY = 90
 """After so many pictures the whole is looked at in any case."""
 
@@ -103,6 +105,10 @@ class Gaze:
                 return found
             everything = look(whole)
             everybody = around(everything.alpha)
+            if people is not None and _overlap(everybody, people) < OVERLOOKED * _area(people):
+                everybody = _together(everybody, people)  # seen from farther off somebody may be overlooked
+                larger = cv2.resize(found.alpha, everything.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+                everything = Look(everything.picture, np.maximum(everything.alpha, larger))
             if people is not None and _has_space(everybody, framing.box, CUT):
                 self._restless |= cv2.dilate(changed.view(np.uint8), np.ones((SPREAD_PX, SPREAD_PX), np.uint8)) > 0
                 self._remember(found.picture)
@@ -196,6 +202,23 @@ def _has_space(people: Box | None, region: Box, space: float) -> bool:
         and (region.right >= 1 or region.right - people.right >= space)
         and (region.bottom >= 1 or region.bottom - people.bottom >= space)
     )
+
+
+def _together(people: Box | None, others: Box) -> Box:
+    """Where both are."""
+    if people is None:
+        return others
+    left, top = min(people.left, others.left), min(people.top, others.top)
+    return Box(left, top, max(people.right, others.right), max(people.bottom, others.bottom))
+
+
+def _overlap(people: Box | None, others: Box) -> float:
+    """The area, as a share of the picture's, that is in both."""
+    if people is None:
+        return 0.0
+    width = min(people.right, others.right) - max(people.left, others.left)
+    height = min(people.bottom, others.bottom) - max(people.top, others.top)
+    return max(0.0, width) * max(0.0, height)
 
 
 def _area(box: Box) -> float:

@@ -51,8 +51,8 @@ NOISE = 3.5
 """Square levels that the camera's noise adds to variances, and that do not correlate."""
 GAP_PX = 9
 """Gaps of the evidence as wide as that are filled, with pixels that would be the room's by their colours."""
-SPECK_PX = 4
-"""How many of the nine pixels around one may be the room's own before it counts as that."""
+SPECK_PX = 3
+"""Smaller specks of evidence, and smaller holes in what is found, do not count."""
 MARGIN_PX = (LIGHT_STEPS + REACH_PX) * STEP_PX
 """What lies that far beside the pixels asked for is of no account."""
 SLOPE, NOW, THEN = 0, 1, 4
@@ -83,13 +83,14 @@ def textured_room(seen: Image, expected: Image, known: Mask, alpha: Alpha) -> Ma
         return is_room
     fits, is_own = np.zeros_like(asked), np.zeros_like(asked)
     _fit(now, then, asked, lights, fits, is_own)
-    is_own[cv2.boxFilter(is_own, -1, (3, 3), normalize=False) <= SPECK_PX] = 0
+    is_own = cv2.medianBlur(is_own, SPECK_PX)
     found = cv2.morphologyEx(is_own, cv2.MORPH_CLOSE, np.ones((GAP_PX, GAP_PX), np.uint8)) & fits
     count, patches = cv2.connectedComponents(found, connectivity=8)
     is_doubted = np.zeros(count, np.bool_)
     is_doubted[patches[alpha[here] < DOUBTED]] = True
     is_doubted[0] = False  # what lies between them
-    is_room[here] = is_doubted[patches]
+    patch = is_doubted[patches].view(np.uint8)
+    is_room[here] = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, np.ones((SPECK_PX, SPECK_PX), np.uint8)) > 0
     return is_room
 
 

@@ -28,6 +28,7 @@ class Scene:
         self.room = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
         self.looks: list[Framing] = []
         self.shown = (0, 0)
+        self.is_short_sighted = False
 
     def next(self, *people: Person) -> tuple[NDArray[np.float32], int]:
         """The matte of the next picture at its own size, and how many looks it took."""
@@ -42,7 +43,8 @@ class Scene:
             (width, height), (x, y) = how.content, how.corner
             seen = np.zeros((height, width), np.float32)
             part = np.s_[y : y + how.padded[1], x : x + how.padded[0]]
-            seen[part] = cv2.resize(truth, how.content, interpolation=cv2.INTER_AREA)[part]
+            if how != ENTIRE or not self.is_short_sighted:
+                seen[part] = cv2.resize(truth, how.content, interpolation=cv2.INTER_AREA)[part]
             return Look(cv2.resize(picture, how.content, interpolation=cv2.INTER_AREA).astype(np.uint8), seen)
 
         part = partial(looking_at, width=WIDTH, height=HEIGHT, config=COMPACT, share=1.0)
@@ -221,6 +223,28 @@ def test_noise_is_no_change() -> None:
     for _ in range(10):
         scene.room = (100 + rng.normal(0, 8, (HEIGHT, WIDTH, 3))).clip(0, 255).astype(np.uint8)
         assert scene.next((20, 120, 170, 360))[1] == 1
+
+
+@pytest.mark.parametrize("step", [2, 6, 12])
+def test_whoever_is_overlooked_in_the_whole_stays_while_seen_in_the_part(step: int) -> None:
+    scene = Scene()
+    scene.next((20, 120, 90, 300))
+    scene.is_short_sighted = True
+    for left in range(20, 440, step):
+        alpha, looks = scene.next((left, 120, left + 70, 300))
+        assert alpha[200, left + 4 : left + 66].min() > 0.99
+        assert looks <= 3
+    for _ in range(2 * AT_LEAST_EVERY):
+        assert scene.next((left, 120, left + 70, 300))[0][200, left + 35] == 1
+
+
+def test_whoever_is_overlooked_beside_one_who_comes_in_stays() -> None:
+    scene = Scene()
+    scene.next((20, 120, 90, 300))
+    scene.is_short_sighted = True
+    scene.room[200:, 400:640] = 255
+    alpha, _ = scene.next((20, 120, 90, 300))
+    assert alpha[200, 55] == 1
 
 
 def test_who_leaves_is_looked_for_everywhere() -> None:
