@@ -42,6 +42,9 @@ REST = 30
 """For so many pictures what moved, and was nobody, is no reason to look again."""
 OVERLOOKED = 0.5
 """Share of the place of people in the region; a look at the whole that finds less there has overlooked them."""
+SURE, PATIENCE = 0.99, 15
+"""Where nobody was for the last ``REST`` pictures, whoever comes up must be seen as surely as that, from close by, for
+so many pictures at most: reflections in foil may look like somebody for a moment."""
 AT_LEAST_EVERY = 90
 """After so many pictures the whole is looked at in any case."""
 
@@ -55,6 +58,14 @@ class Look(NamedTuple):
     """``(h, w)`` in [0, 1]; 0 beside the region."""
 
 
+class _Ways(NamedTuple):
+    """How a picture may be looked at; see ``Gaze.matte``."""
+
+    whole: Framing
+    part: Callable[[Box], Framing | None]
+    look: Callable[[Framing], Look]
+
+
 class Gaze:
     """Follows the people through one video. For one thread, but for ``framing``."""
 
@@ -66,6 +77,8 @@ class Gaze:
         self._box = WHOLE
         self._is_new = True
         self._calm = 0
+        self._absent = REST
+        self._doubts = 0
         self._then = np.zeros(GLANCE[::-1], np.float32)
         self._restless = np.zeros(GLANCE[::-1], np.bool_)
         self._pictures = 0
@@ -88,44 +101,70 @@ class Gaze:
             part: likewise.
             look: looks at that picture in that way.
         """
+        ways = _Ways(whole, part, look)
         framing = self.framing(whole, part)
         found = look(framing)
-        people = around(found.alpha)
         if framing is whole:
-            self._remember(found.picture)
-            if not self._is_new:
-                self._follow(people, WHOLE, part)
-                return found
+            found, people = self._matte_of_whole(found, ways)
         else:
-            self._pictures += 1
-            changed = self._changed_beside(found.picture, framing.box)
-            is_due = self._pictures >= AT_LEAST_EVERY or bool(changed.any())
-            if not is_due and _has_space(people, framing.box, CUT):
-                self._follow(people, framing.box, part)
-                return found
-            everything = look(whole)
-            everybody = around(everything.alpha)
-            if people is not None and _overlap(everybody, people) < OVERLOOKED * _area(people):
-                everybody = _together(everybody, people)  # seen from farther off somebody may be overlooked
-                larger = cv2.resize(found.alpha, everything.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
-                everything = Look(everything.picture, np.maximum(everything.alpha, larger))
-            if people is not None and _has_space(everybody, framing.box, CUT):
-                self._restless |= cv2.dilate(changed.view(np.uint8), np.ones((SPREAD_PX, SPREAD_PX), np.uint8)) > 0
-                self._remember(found.picture)
-                self._follow(people, framing.box, part)
-                return found
-            self._remember(everything.picture)
-            if people is None and _has_space(everybody, framing.box, CUT):  # there they would be missed again
-                self._box, self._calm = WHOLE, 0
-                return everything
-            found, people = everything, everybody
+            found, people = self._matte_of_part(found, framing.box, ways)
         self._is_new = False
-        self._move(people, part)
-        framing = self.framing(whole, part)
-        if framing is not whole:
-            found = look(framing)
-            self._remember(found.picture)
+        self._absent = self._absent + 1 if people is None else 0
         return found
+
+    def _matte_of_whole(self, found: Look, ways: _Ways) -> tuple[Look, Box | None]:
+        """The matte and where people are, after a look at the whole."""
+        self._remember(found.picture)
+        people = around(found.alpha)
+        if people is None:
+            self._doubts = 0
+        if not self._is_new and (people is None or self._absent < REST):
+            self._follow(people, WHOLE, ways.part)
+            return found, people
+        closer, who = self._closer(found, people, ways)
+        if not self._is_new and closer.alpha.max() < SURE and self._doubts < PATIENCE:
+            self._doubts += 1
+            self._box = WHOLE
+            return Look(found.picture, np.zeros_like(found.alpha)), None
+        if who is None:
+            self._box = WHOLE
+        return (closer, who) if self._is_new or who else (found, people)
+
+    def _matte_of_part(self, found: Look, region: Box, ways: _Ways) -> tuple[Look, Box | None]:
+        """The matte and where people are, after a look at that region."""
+        self._pictures += 1
+        people = around(found.alpha)
+        changed = self._changed_beside(found.picture, region)
+        is_due = self._pictures >= AT_LEAST_EVERY or bool(changed.any())
+        if not is_due and _has_space(people, region, CUT):
+            self._follow(people, region, ways.part)
+            return found, people
+        everything = ways.look(ways.whole)
+        everybody = around(everything.alpha)
+        if people is not None and _overlap(everybody, people) < OVERLOOKED * _area(people):
+            everybody = _together(everybody, people)  # seen from farther off somebody may be overlooked
+            larger = cv2.resize(found.alpha, everything.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            everything = Look(everything.picture, np.maximum(everything.alpha, larger))
+        if people is not None and _has_space(everybody, region, CUT):
+            self._restless |= cv2.dilate(changed.view(np.uint8), np.ones((SPREAD_PX, SPREAD_PX), np.uint8)) > 0
+            self._remember(found.picture)
+            self._follow(people, region, ways.part)
+            return found, people
+        self._remember(everything.picture)
+        if people is None and _has_space(everybody, region, CUT):  # there they would be missed again
+            self._box, self._calm = WHOLE, 0
+            return everything, everybody
+        return self._closer(everything, everybody, ways)
+
+    def _closer(self, found: Look, people: Box | None, ways: _Ways) -> tuple[Look, Box | None]:
+        """Look closer at people who were found in the whole, if there are any and it can be closer."""
+        self._move(people, ways.part)
+        framing = self.framing(ways.whole, ways.part)
+        if framing is ways.whole:
+            return found, people
+        found = ways.look(framing)
+        self._remember(found.picture)
+        return found, around(found.alpha)
 
     def _remember(self, picture: NDArray[np.uint8]) -> None:
         """The whole of this picture has been looked at."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.framing import WHOLE, Box, Framing, framing, looking_at
-from models.region import AT_LEAST_EVERY, CALM, MARGIN, REST, Gaze, Look, around, region_of
+from models.region import AT_LEAST_EVERY, CALM, MARGIN, PATIENCE, REST, SURE, Gaze, Look, around, region_of
 from models.unet_config import COMPACT
 
 WIDTH, HEIGHT = 640, 360
@@ -28,7 +28,8 @@ class Scene:
         self.room = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
         self.looks: list[Framing] = []
         self.shown = (0, 0)
-        self.is_short_sighted = False
+        self.certainty = 1.0
+        self.is_short_sighted = self.is_long_sighted = False
 
     def next(self, *people: Person) -> tuple[NDArray[np.float32], int]:
         """The matte of the next picture at its own size, and how many looks it took."""
@@ -43,8 +44,8 @@ class Scene:
             (width, height), (x, y) = how.content, how.corner
             seen = np.zeros((height, width), np.float32)
             part = np.s_[y : y + how.padded[1], x : x + how.padded[0]]
-            if how != ENTIRE or not self.is_short_sighted:
-                seen[part] = cv2.resize(truth, how.content, interpolation=cv2.INTER_AREA)[part]
+            if not (self.is_short_sighted if how == ENTIRE else self.is_long_sighted):
+                seen[part] = cv2.resize(truth, how.content, interpolation=cv2.INTER_AREA)[part] * self.certainty
             return Look(cv2.resize(picture, how.content, interpolation=cv2.INTER_AREA).astype(np.uint8), seen)
 
         part = partial(looking_at, width=WIDTH, height=HEIGHT, config=COMPACT, share=1.0)
@@ -76,14 +77,57 @@ def test_somebody_is_looked_for_and_then_looked_at() -> None:
     assert width * height > 1.2 * ENTIRE.content[0] * ENTIRE.content[1]
 
 
-def test_an_empty_room_is_looked_at_as_a_whole_and_whoever_comes_in_once_they_stay() -> None:
+def test_an_empty_room_is_looked_at_as_a_whole_and_whoever_comes_in_from_close_by_at_once() -> None:
     scene = Scene()
     assert [scene.next()[1] for _ in range(3)] == [1, 1, 1]
-    for _ in range(CALM):
-        assert scene.next(SOMEBODY)[0][200, 300] == 1
-        assert scene.is_whole
-    scene.next(SOMEBODY)
+    alpha, looks = scene.next(SOMEBODY)
+    assert alpha[200, 300] == 1
+    assert looks == 2
     assert not scene.is_whole
+
+
+def test_what_comes_up_in_an_empty_room_and_may_be_somebody_is_not_shown_at_first() -> None:
+    scene = Scene()
+    scene.next()
+    scene.certainty = SURE - 0.01
+    for _ in range(PATIENCE):
+        assert scene.next(SOMEBODY)[0].max() == 0
+    alpha, _ = scene.next(SOMEBODY)
+    assert alpha[200, 300] == pytest.approx(scene.certainty)
+
+
+def test_what_is_nobody_from_close_by_is_not_shown_at_first() -> None:
+    scene = Scene()
+    scene.next()
+    scene.is_long_sighted = True
+    for _ in range(PATIENCE):
+        assert scene.next(SOMEBODY)[0].max() == 0
+    for _ in range(2 * CALM):
+        assert scene.next(SOMEBODY)[0][200, 300] == 1
+
+
+def test_of_whoever_was_there_a_moment_ago_there_is_no_doubt() -> None:
+    scene = Scene()
+    scene.next(SOMEBODY)
+    scene.certainty = SURE - 0.01
+    for _ in range(REST - 1):
+        scene.next()
+    assert scene.next(SOMEBODY)[0][200, 300] == pytest.approx(scene.certainty)
+
+
+def test_of_a_first_picture_there_is_no_doubt() -> None:
+    scene = Scene()
+    scene.certainty = SURE - 0.01
+    assert scene.next(SOMEBODY)[0][200, 300] == pytest.approx(scene.certainty)
+
+
+def test_doubts_of_long_ago_do_not_count() -> None:
+    scene = Scene()
+    scene.certainty = SURE - 0.01
+    scene.next()
+    for _ in range(2 * PATIENCE):
+        assert scene.next(SOMEBODY)[0].max() == 0
+        scene.next()
 
 
 def test_the_part_follows_whoever_moves_and_cuts_nothing_off() -> None:
