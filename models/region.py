@@ -44,7 +44,7 @@ OVERLOOKED = 0.5
 """Share of the place of people in the region; a look at the whole that finds less there has overlooked them."""
 SURE, PATIENCE = 0.99, 15
 """Where nobody was for the last ``REST`` pictures, whoever comes up must be seen as surely as that, from close by, for
-so many pictures at most: reflections in foil may look like somebody for a moment."""
+so many pictures at most: a bollard or a reflection in foil may look like somebody for a moment."""
 AT_LEAST_EVERY = 90
 """After so many pictures the whole is looked at in any case."""
 
@@ -108,24 +108,24 @@ class Gaze:
             found, people = self._matte_of_whole(found, ways)
         else:
             found, people = self._matte_of_part(found, framing.box, ways)
+        is_sure = people is not None and bool(found.alpha.max() >= SURE)
+        self._doubts = 0 if people is None or is_sure else self._doubts + 1
+        is_there = people is not None and (self._is_new or self._absent == 0 or self._doubts > PATIENCE)
+        self._absent = 0 if is_sure or is_there else self._absent + 1
         self._is_new = False
-        self._absent = self._absent + 1 if people is None else 0
         return found
 
     def _matte_of_whole(self, found: Look, ways: _Ways) -> tuple[Look, Box | None]:
         """The matte and where people are, after a look at the whole."""
         self._remember(found.picture)
         people = around(found.alpha)
-        if people is None:
-            self._doubts = 0
         if not self._is_new and (people is None or self._absent < REST):
             self._follow(people, WHOLE, ways.part)
             return found, people
         closer, who = self._closer(found, people, ways)
         if not self._is_new and closer.alpha.max() < SURE and self._doubts < PATIENCE:
-            self._doubts += 1
             self._box = WHOLE
-            return Look(found.picture, np.zeros_like(found.alpha)), None
+            return Look(found.picture, np.zeros_like(found.alpha)), people
         if who is None:
             self._box = WHOLE
         return (closer, who) if self._is_new or who else (found, people)

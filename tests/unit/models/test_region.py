@@ -115,6 +115,27 @@ def test_of_whoever_was_there_a_moment_ago_there_is_no_doubt() -> None:
     assert scene.next(SOMEBODY)[0][200, 300] == pytest.approx(scene.certainty)
 
 
+def test_what_looks_like_somebody_now_and_then_after_one_has_left_is_not_shown_for_long() -> None:
+    scene = Scene()
+    scene.next(SOMEBODY)
+    scene.certainty = SURE - 0.01
+    shown = []
+    for _ in range(REST):
+        scene.next()
+        shown.append(scene.next(SOMEBODY)[0].max() > 0)
+    assert sum(shown) <= REST / 2
+    assert not any(shown[REST // 2 :])
+
+
+def test_of_whoever_was_lost_for_a_moment_there_is_no_doubt_afterwards() -> None:
+    scene = Scene()
+    scene.certainty = SURE - 0.01
+    scene.next(SOMEBODY)
+    scene.next()
+    for _ in range(2 * REST):
+        assert scene.next(SOMEBODY)[0][200, 300] == pytest.approx(scene.certainty)
+
+
 def test_of_a_first_picture_there_is_no_doubt() -> None:
     scene = Scene()
     scene.certainty = SURE - 0.01
