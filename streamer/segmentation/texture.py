@@ -31,8 +31,6 @@ STEP_PX = 2
 """From one window to the next."""
 CORRELATION = 0.8
 """From which it is the same pattern in another light. A person in the window spoils it."""
-CONTRAST = 25.0
-"""Least variance of the room in such a window, in square levels: bare walls have no pattern."""
 BRIGHTNESS = (0.6, 1.15)
 """How much darker and brighter than the room the same pattern may be."""
 CONTRAST_CHANGE = (0.65, 1.45)
@@ -48,7 +46,7 @@ NEAR_PX, NEAR_CORRELATION, NEAR_CONTRAST = 2, 0.5, 6.0
 """Around the pixel itself, so far, the pattern must be the room's, too: one strong edge makes a whole window correlate,
 and the shirt beside it may have the wall's colour."""
 NOISE = 3.5
-"""Square levels that the camera's noise adds to variances, and that do not correlate."""
+"""Square levels that are added to variances, for the camera's noise does not correlate: bare walls have no pattern."""
 GAP_PX = 9
 """Gaps of the evidence as wide as that are filled, with pixels that would be the room's by their colours."""
 SPECK_PX = 3
@@ -90,7 +88,8 @@ def textured_room(seen: Image, expected: Image, known: Mask, alpha: Alpha) -> Ma
     is_doubted[patches[alpha[here] < DOUBTED]] = True
     is_doubted[0] = False  # what lies between them
     patch = is_doubted[patches].view(np.uint8)
-    is_room[here] = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, np.ones((SPECK_PX, SPECK_PX), np.uint8)) > 0
+    whole = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, np.ones((SPECK_PX, SPECK_PX), np.uint8))
+    is_room[here] = (whole & asked) > 0
     return is_room
 
 
@@ -183,7 +182,7 @@ def _judge(count: np.int64, sums: NDArray[np.int64], light: Values) -> None:
     """Fill in the light of a window, ``(7,)``, from the sums over its pixels, if it shows the room's pattern."""
     seen, room = sums[0] + sums[1] + sums[2], sums[3] + sums[4] + sums[5]
     spread_now, spread_then, common = _spreads(count, seen, room, sums[6], sums[7], sums[8])
-    if spread_then <= CONTRAST or common <= CORRELATION * sqrt((spread_now + NOISE) * (spread_then + NOISE)):
+    if common <= CORRELATION * sqrt((spread_now + NOISE) * (spread_then + NOISE)):
         return
     brightness, slope = seen / (room + 1), common / (spread_then + NOISE)
     if not BRIGHTNESS[0] < brightness < BRIGHTNESS[1]:
