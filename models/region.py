@@ -79,6 +79,8 @@ class Gaze:
         self._calm = 0
         self._absent = REST
         self._doubts = 0
+        self.is_doubting = False
+        """Whether somebody may be in the last picture who is not shown yet."""
         self._then = np.zeros(GLANCE[::-1], np.float32)
         self._restless = np.zeros(GLANCE[::-1], np.bool_)
         self._pictures = 0
@@ -102,6 +104,7 @@ class Gaze:
             look: looks at that picture in that way.
         """
         ways = _Ways(whole, part, look)
+        self.is_doubting = False
         framing = self.framing(whole, part)
         found = look(framing)
         if framing is whole:
@@ -124,7 +127,7 @@ class Gaze:
             return found, people
         closer, who = self._closer(found, people, ways)
         if not self._is_new and closer.alpha.max() < SURE and self._doubts < PATIENCE:
-            self._box = WHOLE
+            self._box, self.is_doubting = WHOLE, True
             return Look(found.picture, np.zeros_like(found.alpha)), people
         if who is None:
             self._box = WHOLE

@@ -103,12 +103,13 @@ class CleanPlate:
             self._seen_clear[:] = 0
             self._changed[:] = 0
 
-    def clean(self, picture: Image, alpha: Alpha) -> Cleaned:
+    def clean(self, picture: Image, alpha: Alpha, *, may_learn: bool = True) -> Cleaned:
         """The alpha without what belongs to the room, and with what does not where the network only doubts.
 
         Args:
             picture: RGB uint8 ``(h, w, 3)``, the small picture.
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
+            may_learn: whether what this picture shows beside people is the room's.
 
         Returns:
             All room while it is being snapped.
@@ -130,14 +131,15 @@ class CleanPlate:
             self.reset()
             return Cleaned(alpha, np.zeros_like(alpha), np.zeros_like(alpha))
         self._frame += 1
-        if self._learns and self._frame % LEARN_EVERY == 1:
+        if self._learns and may_learn and self._frame % LEARN_EVERY == 1:
             counts = (self._seen, self._seen_clear, self._changed)
             shown = is_room | self._still.found(picture, alpha)
             remember(rows_of(picture), shown, is_other, is_clear(alpha), rows_of(self._room), *counts)
         is_certain = known & (self._seen_clear >= CLEAR_AFTER)
         textured = textured_room(seen, expected, is_certain, alpha)
-        alpha = np.where(textured, np.float32(0), alpha)
-        difference[textured] = 0
+        if textured.any():
+            alpha = np.where(textured, np.float32(0), alpha)
+            difference[textured] = 0
         strange = np.zeros_like(alpha)
         if sure_px > LEAST_SURE * alpha.size:
             strange = strangeness(seen, expected, difference * is_certain.view(np.uint8), alpha)

@@ -260,7 +260,7 @@ class NetworkSegmenter:
         if self._clean_plate is None:
             alpha = stretch_contrast(small)
             return self._sorter.sort(self._steadier.steady(seen, alpha))
-        cleaned = self._clean_plate.clean(seen, small)
+        cleaned = self._clean_plate.clean(seen, small, may_learn=not self._gaze.is_doubting)
         alpha = without_strips(seen, stretch_contrast(cleaned.alpha))
         steadied = self._steadier.steady(seen, alpha, certain=cleaned.strange)
         # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.

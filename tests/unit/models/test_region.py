@@ -92,8 +92,10 @@ def test_what_comes_up_in_an_empty_room_and_may_be_somebody_is_not_shown_at_firs
     scene.certainty = SURE - 0.01
     for _ in range(PATIENCE):
         assert scene.next(SOMEBODY)[0].max() == 0
+        assert scene.gaze.is_doubting
     alpha, _ = scene.next(SOMEBODY)
     assert alpha[200, 300] == pytest.approx(scene.certainty)
+    assert not scene.gaze.is_doubting
 
 
 def test_what_is_nobody_from_close_by_is_not_shown_at_first() -> None:

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.framing import STRETCH, WHOLE, Box, Framing, framing, looking_at, settling
+from models.region import PATIENCE
 from models.unet_config import CLASSIC, COMPACT
 from streamer.errors import SegmentationError
 from streamer.frames import Alpha, Image, Size
+from streamer.segmentation.clean_plate import CleanPlate
 from streamer.segmentation.predictor import NetworkSegmenter, as_batch
 from streamer.segmentation.rules import MatteRules
 from streamer.segmentation.runtimes import Runtime
@@ -286,12 +288,13 @@ def person_at(left: int) -> Image:
     return image
 
 
-def follower(runtime: Runtime) -> NetworkSegmenter:
+def follower(runtime: Runtime, clean_plate: CleanPlate | None = None) -> NetworkSegmenter:
     """One that looks where the person is."""
     return NetworkSegmenter(
         "compact",
         FITTING,
         runtime,
+        clean_plate=clean_plate,
         smaller=[partial(framing, config=COMPACT, share=0.52)],
         settling=settling,
         parts=[partial(looking_at, config=COMPACT, share=share) for share in (1.0, 0.52)],
@@ -326,6 +329,15 @@ def test_somebody_who_comes_in_beside_that_part_is_there_at_once() -> None:
     both = np.maximum(person_at(200), person_at(900))
     alpha = segmenter.settled(both).alpha
     assert alpha[120, 80] == alpha[120, 250] == 1
+
+
+def test_whoever_is_doubted_at_first_is_not_learnt_as_a_part_of_the_room() -> None:
+    segmenter = follower(RedIsPerson(), CleanPlate("learn"))
+    segmenter.settled(np.zeros_like(person_at(500)))
+    for number in range(2 * PATIENCE):
+        doubtful = person_at(500).clip(0, 240 + number % 2)
+        alpha = segmenter.settled(doubtful).alpha
+        assert alpha.max() == 0 if number < PATIENCE else alpha[120, 160] > 0.9
 
 
 def test_the_very_same_picture_is_not_computed_again_in_a_part_either() -> None:
