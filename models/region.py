@@ -157,7 +157,8 @@ class Gaze:
         if people is None and _has_space(everybody, region, CUT):  # there they would be missed again
             self._box, self._calm = WHOLE, 0
             return everything, everybody
-        return self._closer(everything, everybody, ways)
+        closer, who = self._closer(everything, everybody, ways)
+        return (closer, who) if who else (everything, everybody)
 
     def _closer(self, found: Look, people: Box | None, ways: _Ways) -> tuple[Look, Box | None]:
         """Look closer at people who were found in the whole, if there are any and it can be closer."""

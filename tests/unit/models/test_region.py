@@ -174,6 +174,14 @@ def test_whoever_leaps_is_looked_for_in_the_same_picture() -> None:
     assert not scene.is_whole
 
 
+def test_whoever_leaps_to_where_only_the_whole_shows_them_is_there() -> None:
+    scene = Scene()
+    scene.next((20, 120, 170, 360))
+    scene.is_long_sighted = True
+    for _ in range(3):
+        assert scene.next((420, 120, 570, 360))[0][200, 430:560].min() > 0.99
+
+
 def test_a_second_one_is_there_in_the_picture_in_which_they_come_in() -> None:
     scene = Scene()
     for _ in range(3):
