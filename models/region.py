@@ -129,8 +129,6 @@ class Gaze:
         if not self._is_new and closer.alpha.max() < SURE and self._doubts < PATIENCE:
             self._box, self.is_doubting = WHOLE, True
             return Look(found.picture, np.zeros_like(found.alpha)), people
-        if who is None:
-            self._box = WHOLE
         return (closer, who) if self._is_new or who else (found, people)
 
     def _matte_of_part(self, found: Look, region: Box, ways: _Ways) -> tuple[Look, Box | None]:
@@ -168,7 +166,10 @@ class Gaze:
             return found, people
         found = ways.look(framing)
         self._remember(found.picture)
-        return found, around(found.alpha)
+        people = around(found.alpha)
+        if people is None:  # there they would be missed again
+            self._box = WHOLE
+        return found, people
 
     def _remember(self, picture: NDArray[np.uint8]) -> None:
         """The whole of this picture has been looked at."""
