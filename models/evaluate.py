@@ -101,7 +101,7 @@ def save_mattes(mattes: dict[str, Matte], pictures: list[Path], folder: Path) ->
 
 
 def _seeing(args: argparse.Namespace) -> Seeing:
-    return Seeing(args.input_share, not args.whole)
+    return Seeing(args.input_share, not args.whole, args.twice)
 
 
 def score_configuration(args: argparse.Namespace) -> None:
@@ -169,6 +169,9 @@ def main() -> int:
     )
     parser.add_argument(
         "--whole", action="store_true", help="never look closer at the part with somebody in it, as on a GPU"
+    )
+    parser.add_argument(
+        "--twice", action="store_true", help="look at the mirror image, too: with 1.8 the program's finest detail"
     )
     parser.add_argument("--validation", action="store_true", help="only files whose number ends in 9")
     parser.add_argument("--against", choices=["mediapipe"])

@@ -102,13 +102,17 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
         hidden = len(specs) - len(in_turn)
         stats, controls = Stats(), Controls(names, config.prompt if is_painted else (), hidden=hidden)
         behind = [stack.enter_context(closing(_open_background(spec, source))) for spec in specs]
-        segmenter = stack.enter_context(closing(networks.open_matte(config, stats)))
+        segmenter = stack.enter_context(closing(networks.open_matte(config, stats, is_still=source.info.is_still)))
         painted: GeneratedBackground | None = None
         if is_painted:
             painted = stack.enter_context(closing(painter.open_generated(config, source.info, controls, stats)))
             behind.insert(0, painted)
         is_adaptive = is_live and config.adaptive_quality
-        finder = stack.enter_context(closing(adapted(segmenter, config.matte_detail))) if is_adaptive else segmenter
+        finder = (
+            stack.enter_context(closing(adapted(segmenter, networks.matte_detail(config))))
+            if is_adaptive
+            else segmenter
+        )
         frame_path: DevicePath | HostPath | None = networks.open_frame_path(config, segmenter, source.info)
         if frame_path is None and source.info.picture is None and isinstance(finder, SettlingSegmenter):
             frame_path = HostPath(finder)

@@ -213,9 +213,10 @@ class StreamConfig(BaseModel):
     """Refuse to run the network on the CPU, instead of falling back to it."""
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
-    matte_detail: Literal["normal", "fine"] = "normal"
-    """How large a picture the network sees. Fine cuts legs and hair more finely, and takes the network nearly twice
-    as long."""
+    matte_detail: Literal["auto", "normal", "fine", "finest"] = "auto"
+    """How closely the network looks. Fine shows it a larger picture, which cuts legs and hair more finely and takes it
+    nearly twice as long; finest shows it that one's mirror image, too, and takes the mean, twice as long again. auto is
+    finest for a still picture, else normal."""
     adaptive_quality: bool = True
     """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from streamer.segmentation.predictor import NetworkSegmenter
 
 
-def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegmenter:
-    """The segmenter that the settings name; see ``open_segmenter``."""
+def open_matte(config: StreamConfig, stats: Stats | None = None, *, is_still: bool = False) -> NetworkSegmenter:
+    """The segmenter that the settings name, for one picture or for many; see ``open_segmenter``."""
     from streamer.segmentation import MatteRules, open_segmenter
 
     return open_segmenter(
@@ -29,7 +29,7 @@ def open_matte(config: StreamConfig, stats: Stats | None = None) -> NetworkSegme
         require_gpu=config.require_gpu,
         onnx_file=onnx_file(config),
         mediapipe_python=mediapipe_python(config),
-        detail=config.matte_detail,
+        detail=matte_detail(config, is_still=is_still),
         clean_plate=config.clean_plate,
         steadiness=config.steadiness,
         rules=MatteRules(
@@ -59,6 +59,13 @@ def open_frame_path(config: StreamConfig, segmenter: Segmenter, info: SourceInfo
     from streamer.device_path import open_device_path
 
     return open_device_path(segmenter)
+
+
+def matte_detail(config: StreamConfig, *, is_still: bool = False) -> str:
+    """How closely the network looks, a key of ``INPUT_SHARES``: whoever has one picture only can wait for the best."""
+    if config.matte_detail != "auto":
+        return config.matte_detail
+    return "finest" if is_still else "normal"
 
 
 def weights_file(config: StreamConfig) -> Path | None:

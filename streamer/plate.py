@@ -44,7 +44,7 @@ def paint_one(config: StreamConfig) -> str:
         frame = next(itertools.islice(source, 1), None)
         if frame is None:
             raise SourceError(f"{source.info.name} holds no frame to paint a background for")
-    with closing(within(networks.open_matte(config), source.info.picture)) as segmenter:
+    with closing(within(networks.open_matte(config, is_still=True), source.info.picture)) as segmenter:
         keyframe = Keyframe(frame.with_image(frame.image), segmenter.segment(frame.image))
     with closing(painter.open_generator(config)) as generator:
         prompt = painter.prompts_by_time(config, source.info)(frame.pts_s)

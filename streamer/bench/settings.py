@@ -41,7 +41,7 @@ class OfProgram(OfNetwork):
 
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
     """What runs the network on the CPU; auto takes the fastest that is installed."""
-    matte_detail: Literal["normal", "fine"] = "normal"
+    matte_detail: Literal["normal", "fine", "finest"] = "normal"
     """How large a picture the network sees."""
 
 

@@ -125,7 +125,8 @@ class DevicePath:
         """The step for frames of this kind; that for those of another kind before it is given up."""
         kind, known = (layout, content, padded), self._matting
         if known is None or known[0] != kind:
-            step = matting(self._runtime.network, self._runtime.dtype, layout, content, padded)
+            twice = self._segmenter.looks_twice
+            step = matting(self._runtime.network, self._runtime.dtype, layout, content, padded, twice=twice)
             known = self._matting = (kind, Captured(step, self._device))
         return known[1]
 
@@ -167,7 +168,7 @@ class DevicePath:
 
 
 def matting(
-    network: UNet, dtype: torch.dtype, layout: Layout, content: Size, padded: Size
+    network: UNet, dtype: torch.dtype, layout: Layout, content: Size, padded: Size, *, twice: bool = False
 ) -> Callable[[Tensor], Tensor]:
     """From the bytes of a frame to those of its small alpha, float32 ``(h', w')``, and of the small picture, RGB."""
     right, below = padded.width - content.width, padded.height - content.height
@@ -175,14 +176,17 @@ def matting(
     def matte(frame_bytes: Tensor) -> Tensor:
         shrunk = shrink(layout.rgb(frame_bytes), content)
         batch = F.pad(shrunk, (0, right, 0, below), mode="replicate") * (1 / 255)
-        alpha = network.alpha(batch.to(dtype).contiguous(memory_format=torch.channels_last))
+        picture = batch.to(dtype).contiguous(memory_format=torch.channels_last)
+        alpha = network.alpha(picture)
+        if twice:
+            alpha = (alpha + network.alpha(picture.flip(3)).flip(3)) * 0.5
         if alpha.shape != (1, 1, padded.height, padded.width):
             raise SegmentationError(
                 f"the network gave an alpha of shape {tuple(alpha.shape)} for a picture of {padded}"
             )
         alpha = alpha[0, 0, : content.height, : content.width].float().contiguous()
-        picture = shrunk[0].permute(1, 2, 0).to(torch.uint8)
-        return torch.cat((alpha.view(torch.uint8).flatten(), picture.flatten()))
+        seen = shrunk[0].permute(1, 2, 0).to(torch.uint8)
+        return torch.cat((alpha.view(torch.uint8).flatten(), seen.flatten()))
 
     return matte
 

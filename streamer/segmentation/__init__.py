@@ -24,7 +24,8 @@ from streamer.stats import Stats
 
 __all__ = ["DEVICES", "RUNTIMES", "MatteRules", "adapted", "open_segmenter"]
 
-INPUT_SHARES = {"normal": (1.0, 0.75, 0.52, 0.37, 0.26), "fine": (1.8, 1.0, 0.75, 0.52, 0.37, 0.26)}
+_FINE = (1.8, 1.0, 0.75, 0.52, 0.37, 0.26)
+INPUT_SHARES = {"normal": _FINE[1:], "fine": _FINE, "finest": _FINE}
 """For each detail of the matte the network's input, and those that follow when the CPU cannot keep up, as shares of the
 usual area. For 16:9: 608x352, 448x256, 384x224, 320x192, 256x160 and 224x128."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
@@ -58,7 +59,7 @@ def open_segmenter(
         require_gpu: never run on the CPU.
         onnx_file: a network of the user's own instead; it runs on the CPU, and model, weights and runtime do not count.
         mediapipe_python: MediaPipe's models instead, run by that interpreter; likewise.
-        detail: how large a picture the program's own networks see, a key of ``INPUT_SHARES``.
+        detail: how closely the program's networks look, a key of ``INPUT_SHARES``; ``finest``: at mirror images, too.
         clean_plate: what is known of the room without a person: ``off``, ``learn``, ``snap`` or a picture's path.
         steadiness: how much of the mean of earlier mattes a still pixel keeps, 0 to below 1.
         rules: what the user says about the matte.
@@ -108,10 +109,13 @@ def open_segmenter(
         shares = shares[1:]
     if chosen != "cpu":
         shares = shares[:1]
+    looks_twice = detail == "finest"
     largest, *smaller = (partial(entering, config=config, share=share) for share in shares)
     # On a GPU frames enter the network where they are, and always whole.
     parts = [partial(looking_at, config=config, share=share) for share in shares] if chosen == "cpu" else []
-    return NetworkSegmenter(model, largest, running, smaller=smaller, settling=settling, parts=parts, **habits)
+    return NetworkSegmenter(
+        model, largest, running, smaller=smaller, settling=settling, parts=parts, looks_twice=looks_twice, **habits
+    )
 
 
 def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> NetworkSegmenter | AdaptiveSegmenter:

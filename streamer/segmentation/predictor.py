@@ -69,6 +69,8 @@ class NetworkSegmenter:
             at the input's.
         parts: how a part of the picture enters the network, for ``framing`` and each of ``smaller``; empty = it always
             sees the whole picture.
+        looks_twice: whether the network also sees each picture's mirror image; the mean of the two counts. Its mistakes
+            are seldom the same.
     """
 
     def __init__(
@@ -84,11 +86,14 @@ class NetworkSegmenter:
         smaller: Sequence[Callable[[int, int], Framing]] = (),
         settling: Callable[[int, int], tuple[int, int]] | None = None,
         parts: Sequence[Part] = (),
+        looks_twice: bool = False,
     ) -> None:
         self._model = model
         self._framings = tuple(lru_cache(KNOWN_FRAMINGS)(size) for size in (framing, *smaller))
         self._parts = tuple(lru_cache(KNOWN_FRAMINGS)(part) for part in parts)
         self._gaze = Gaze()
+        self.looks_twice = looks_twice
+        """See above."""
         self._settling = lru_cache(KNOWN_FRAMINGS)(settling) if settling else None
         self._runtime: Runtime | None = runtime
         self._stats = stats
@@ -287,7 +292,12 @@ class NetworkSegmenter:
             self._seen = None
             (left, top), (width, height) = framing.corner, framing.padded
             part = seen[top : top + height, left : left + width]
-            found = runtime.alpha(as_batch(part, Size(width, height)))[: part.shape[0], : part.shape[1]]
+            batch = as_batch(part, Size(width, height))
+            found = runtime.alpha(batch)
+            if self.looks_twice:
+                mirrored = runtime.alpha(np.ascontiguousarray(batch[..., ::-1]))[:, ::-1]
+                found = (found + mirrored) * np.float32(0.5)
+            found = found[: part.shape[0], : part.shape[1]]
             if part.shape == seen.shape:
                 self._found = found
             else:

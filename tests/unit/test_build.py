@@ -4,18 +4,21 @@ import os
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Literal
 
+import cv2
 import numpy as np
 import pytest
 from fakes import ScriptedSource
 from media import constant
 from networks import red_means_person
 
-from streamer import build, chosen_outputs, sinks, sources
+from streamer import build, chosen_outputs, segmentation, sinks, sources
 from streamer.config import StreamConfig
 from streamer.errors import ConfigError, MissingExtra, SinkError, StreamerError, WeightsError
 from streamer.frames import Frame, Size
 from streamer.interfaces import SourceInfo
+from streamer.segmentation.predictor import NetworkSegmenter
 from streamer.sinks.null import NullSink
 
 
@@ -198,6 +201,42 @@ def test_a_file_is_not_live_and_every_frame_counts(clip: Path, weights: Path, tm
         assert stream.pipeline.run() == "finished"
     assert written == list(range(6))
     assert (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "of_still", "of_video"),
+    [
+        ("auto", "finest", "normal"),
+        ("normal", "normal", "normal"),
+        ("fine", "fine", "fine"),
+        ("finest", "finest", "finest"),
+    ],
+)
+def test_a_still_picture_is_looked_at_as_closely_as_can_be_unless_something_else_is_asked_for(
+    asked: Literal["auto", "normal", "fine", "finest"],
+    of_still: str,
+    of_video: str,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture = tmp_path / "picture.png"
+    cv2.imwrite(str(picture), np.zeros((96, 160, 3), np.uint8))
+    details: list[str] = []
+    opened = segmentation.open_segmenter
+
+    def noted(*, detail: str, **rest: Any) -> NetworkSegmenter:
+        details.append(detail)
+        return opened(detail=detail, **rest)
+
+    monkeypatch.setattr(segmentation, "open_segmenter", noted)
+    for source, output in ((picture, "out.png"), (clip, "out.mp4")):
+        config = StreamConfig(
+            input=str(source), output=(str(tmp_path / output),), device="cpu", background=("blur",), matte_detail=asked
+        )
+        with build.opened(config, on_written=ignore) as stream:
+            assert stream.pipeline.run() == "finished"
+    assert details == [of_still, of_video]
 
 
 def test_the_camera_gets_what_the_settings_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,24 @@ def test_the_matte_is_the_segmenters(opened: tuple[NetworkSegmenter, DevicePath]
     assert 0 <= matte.small.min() <= matte.small.max() <= 1
 
 
+def test_what_errs_to_one_side_errs_to_neither_where_the_segmenter_looks_twice(
+    opened: tuple[NetworkSegmenter, DevicePath], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter, _ = opened
+    network = segmenter.runtime.network  # type: ignore[attr-defined]
+
+    def middle() -> float:
+        segmenter.reset()
+        full = held(open_device_path(segmenter), frame_of(1, SIZE)).full()
+        return float((full * np.arange(SIZE.width)).sum() / full.sum())
+
+    truth, see = middle(), network.alpha
+    monkeypatch.setattr(network, "alpha", lambda picture: torch.roll(see(picture), 30, dims=3))
+    assert middle() > truth + 5
+    segmenter.looks_twice = True
+    assert abs(middle() - truth) < 1
+
+
 @pytest.mark.parametrize("size", [SIZE, Size(213, 121), Size(61, 90)], ids=str)
 def test_a_composite_is_the_cpus_with_the_same_alpha(
     path: DevicePath, size: Size, monkeypatch: pytest.MonkeyPatch

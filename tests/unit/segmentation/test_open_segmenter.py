@@ -59,6 +59,7 @@ def on_a_cpu(monkeypatch: pytest.MonkeyPatch, *, is_fast: bool) -> None:
         ("normal", False, "384x224"),
         ("fine", True, "608x352"),
         ("fine", False, "608x352"),
+        ("finest", True, "608x352"),
     ],
 )
 def test_the_detail_is_how_large_a_picture_the_network_sees_if_the_cpu_has_time(
@@ -69,6 +70,7 @@ def test_the_detail_is_how_large_a_picture_the_network_sees_if_the_cpu_has_time(
     assert segmenter.segment(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280)
     assert f" {size} " in segmenter.description
     assert segmenter.steps == len(INPUT_SHARES[detail]) - (detail == "normal" and not is_fast)
+    assert segmenter.looks_twice == (detail == "finest")
     adapted(segmenter, detail).close()
 
 

@@ -411,6 +411,28 @@ def test_the_whole_is_no_part() -> None:
     assert looking_at(WHOLE, 1280, 720, COMPACT, 1.0) is None
 
 
+class ErringToTheRight(Runtime):
+    """A runtime whose alpha is the red channel, some pixels too far to the right."""
+
+    name = "CPU (erring)"
+
+    def alpha(self, batch: NDArray[np.float32]) -> Alpha:
+        return np.roll(batch[0, 0], 6, axis=1)
+
+
+@pytest.mark.parametrize("size", [Size(160, 96), Size(150, 90)], ids=str)
+def test_what_errs_to_one_side_errs_to_neither_when_the_mirror_image_is_looked_at_too(size: Size) -> None:
+    image = np.zeros((size.height, size.width, 3), np.uint8)
+    image[:, size.width // 3 : size.width - size.width // 3, 0] = 255
+    once, twice = (
+        NetworkSegmenter("compact", FITTING, ErringToTheRight(), looks_twice=looks_twice).settled(image).alpha
+        for looks_twice in (False, True)
+    )
+    assert np.abs(once - once[:, ::-1]).mean() > 0.05
+    assert np.abs(twice - twice[:, ::-1]).max() < 0.01
+    assert twice[:, twice.shape[1] // 2].min() > 0.99
+
+
 def test_times_of_network_and_refinement_are_noted() -> None:
     stats = Stats()
     NetworkSegmenter("compact", FITTING, RedIsPerson(), stats=stats).segment(np.zeros((90, 160, 3), np.uint8))
