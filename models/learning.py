@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -30,12 +31,20 @@ class Lesson(NamedTuple):
     """How much that counts, one number."""
 
     @classmethod
-    def of(cls, batch: tuple[Tensor, Tensor, Tensor], device: torch.device) -> Lesson:
-        """From image uint8 ``(n, h, w, 3)``, alpha and known uint8 ``(n, h, w)``."""
-        image, alpha, known = (plane.to(device, non_blocking=True) for plane in batch)
-        return cls(
-            image.permute(0, 3, 1, 2).float().div(255), alpha[:, None].float() / 255, known[:, None].float() / 255
-        )
+    def of(cls, batch: Sequence[Tensor], device: torch.device, taught: float = 0.0) -> Lesson:
+        """From image uint8 ``(n, h, w, 3)``, alpha and known uint8 ``(n, h, w)``, and perhaps what others see in it.
+
+        Args:
+            batch: these.
+            device: where the lesson is to lie.
+            taught: how much the last of the four counts.
+        """
+        image, *planes = (plane.to(device, non_blocking=True) for plane in batch)
+        picture = image.permute(0, 3, 1, 2).float().div(255)
+        alpha, known, *seen = (plane[:, None].float() / 255 for plane in planes)
+        if not seen:
+            return cls(picture, alpha, known)
+        return cls(picture, alpha, known, seen[0], torch.full((), taught, device=device))
 
     def shrunk(self, scale: float, multiple_px: int) -> Lesson:
         """The same with sides smaller by about ``scale``, in whole multiples."""

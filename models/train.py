@@ -18,77 +18,30 @@ import csv
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset
 
 from models import plots
-from models.augment import Composer, CutOutSet, PairSet
+from models.batches import Batches, Lessons, make_composer
 from models.checkpoints import CheckpointError, load_network, save_network
-from models.datasets import DatasetError, Pair, cut_outs, load_backgrounds, load_pairs
+from models.datasets import DatasetError, Pair, load_pairs
 from models.learning import Lesson, Run
 from models.matting import matte_picture
 from models.metrics import score
-from models.training_config import Student, TrainConfig, left_out_rooms, read_config
+from models.training_config import Student, TrainConfig, read_config
 from models.unet import UNet
-
-T = TypeVar("T")
 
 SHOW_EVERY = 20
 """Steps between two looks at the loss."""
 SAVE_EVERY_S = 180
-
-
-class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
-    """Endless batches: image uint8 ``(n, h, w, 3)``, alpha and known uint8 ``(n, h, w)``."""
-
-    def __init__(self, composer: Composer, config: TrainConfig, first_step: int) -> None:
-        self._composer = composer
-        self._config = config
-        self._first_step = first_step
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        worker = get_worker_info()
-        rng = np.random.default_rng([self._config.seed, self._first_step, worker.id if worker else 0])
-        shapes = self._config.shapes
-        odds = np.array([shape.share for shape in shapes])
-        while True:
-            shape = shapes[int(rng.choice(len(shapes), p=odds / odds.sum()))]
-            samples = [self._composer.draw(rng, shape.width, shape.height) for _ in range(self._config.batch)]
-            yield (
-                torch.from_numpy(np.stack([sample.image for sample in samples])),
-                torch.from_numpy(np.stack([sample.alpha for sample in samples])),
-                torch.from_numpy(np.stack([sample.known for sample in samples])),
-            )
-
-
-def make_composer(config: TrainConfig, config_path: Path, data: Path) -> Composer:
-    """Load every folder that the configuration names."""
-    people = [
-        CutOutSet(_any(list(cut_outs(load_pairs(data / group.folder, validation=False))), group.folder), group.share)
-        for group in config.people
-    ]
-    whole = [
-        PairSet(_any(load_pairs(data / group.folder, validation=False), group.folder), group.share)
-        for group in config.whole
-    ]
-    left_out = left_out_rooms(config, config_path)
-    rooms = [_any(load_backgrounds(data / folder, left_out, validation=False), folder) for folder in config.backgrounds]
-    return Composer(people, whole, list(chain.from_iterable(rooms)), empty_share=config.empty_share)
-
-
-def _any(found: list[T], folder: str) -> list[T]:
-    if not found:
-        raise DatasetError(f"{folder} holds nothing to train on: a file whose number ends in 9 is for validation")
-    return found
 
 
 def choose_device(name: str) -> torch.device:
@@ -172,13 +125,16 @@ class Class(NamedTuple):
         return losses
 
 
-def train(learners: Class, composer: Composer, pairs: list[Pair], minutes: float | None) -> None:
+def train(
+    learners: Class, batches: IterableDataset[tuple[Tensor, ...]], pairs: list[Pair], minutes: float | None
+) -> None:
     """The loop: until the steps are done or, if ``minutes`` is given, until the time is up."""
     run = learners.teacher
     config = run.config
     torch.set_float32_matmul_precision("high")
+    taught = config.teaching.weight if config.teaching else 0.0
     loader = DataLoader(
-        Batches(composer, config, run.step), batch_size=None, num_workers=config.workers,
+        batches, batch_size=None, num_workers=config.workers,
         prefetch_factor=4 if config.workers else None, pin_memory=run.device.type == "cuda",
     )  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -192,7 +148,7 @@ def train(learners: Class, composer: Composer, pairs: list[Pair], minutes: float
             progress = run.elapsed_s / (60 * minutes) if minutes else run.step / config.steps
             if progress >= 1:
                 break
-            for kept, loss in zip(losses, learners.learn(Lesson.of(batch, run.device), progress), strict=True):
+            for kept, loss in zip(losses, learners.learn(Lesson.of(batch, run.device, taught), progress), strict=True):
                 kept += [] if loss is None else [loss]
             if run.step % SHOW_EVERY == 0:  # a look at the loss waits for the device
                 bar.update(task, completed=run.step, description=f"loss {mean(losses[0][-100:]):.3f}")
@@ -244,6 +200,7 @@ def main() -> int:
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder that the configuration's names start from")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--lessons", type=Path, help="what models.lessons wrote, to learn from instead of new pictures")
     parser.add_argument("--resume", type=Path, help="a last.pt to go on from")
     parser.add_argument("--initial", type=Path, help="weights to start from (.safetensors)")
     parser.add_argument("--steps", type=int, help="instead of the configuration's")
@@ -256,17 +213,22 @@ def main() -> int:
         config = read_config(args.config)
         if args.steps:
             config = config.model_copy(update={"steps": args.steps})
-        composer = make_composer(config, args.config, args.data)
         pairs = [pair for folder in config.validation for pair in load_pairs(args.data / folder, validation=True)]
         initial = load_network(config.model, args.initial) if args.initial else None
         students = [(each, _student_network(each, args.config)) for each in config.students]
         learners = assemble(config, args.out, device, initial, students)
         if args.resume:
             resume(learners, args.resume)
+        step = learners.teacher.step
+        batches: IterableDataset[tuple[Tensor, ...]]
+        if args.lessons:
+            batches = Lessons(args.lessons, (config.seed, step))
+        else:
+            batches = Batches(make_composer(config, args.config, args.data), config, step)
     except (DatasetError, CheckpointError) as error:
         print(error, file=sys.stderr)
         return 2
-    train(learners, composer, pairs, args.minutes)
+    train(learners, batches, pairs, args.minutes)
     return 0
 
 

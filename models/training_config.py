@@ -49,6 +49,26 @@ class Student(Section):
     """Learn from every so many batches only: a large network takes long."""
 
 
+class Teacher(Section):
+    """A trained network whose mattes are learnt."""
+
+    model: str
+    weights: str
+    """A file beside the YAML one."""
+
+
+class Teaching(Section):
+    """What is written down to be learnt beside the true masks; see ``models.lessons``."""
+
+    teachers: tuple[Teacher, ...] = Field(min_length=1)
+    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field(min_length=1)
+    """Sizes at which they look, as shares of the pictures' sides."""
+    weight: float = Field(1.0, ge=0)
+    """Of what they see, beside the true masks."""
+    unlabelled: tuple[Folder, ...] = ()
+    """Pictures of people without masks, used as they are; shares of all samples, before those of ``whole``."""
+
+
 class TrainConfig(Section):
     """A training run, as its YAML file says it."""
 
@@ -62,6 +82,7 @@ class TrainConfig(Section):
     """A text file beside this one: background pictures left out because somebody is in them, a name a line."""
     validation: tuple[str, ...]
     students: tuple[Student, ...] = ()
+    teaching: Teaching | None = None
     shapes: tuple[Shape, ...]
     empty_share: float = Field(0.06, ge=0, le=1)
     batch: int = Field(16, ge=1)
@@ -90,7 +111,8 @@ def read_config(path: Path) -> TrainConfig:
     except ValidationError as error:
         first = error.errors()[0]
         raise DatasetError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
-    for model in (config.model, *(student.model for student in config.students)):
+    teachers = config.teaching.teachers if config.teaching else ()
+    for model in (config.model, *(student.model for student in config.students), *(each.model for each in teachers)):
         if model not in CONFIGS:
             raise DatasetError(f"{path}: model: '{model}' is none of {', '.join(CONFIGS)}")
     students = [student.model for student in config.students]

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from models.augment import Composer, CutOutSet, PairSet
+from models.batches import Batches
 from models.checkpoints import CheckpointError, load_network, save_network
 from models.datasets import Pair, cut_out
 from models.export import export_onnx
@@ -24,7 +25,6 @@ from models.learning import Lesson, Run
 from models.matting import matte_picture
 from models.metrics import iou, mad
 from models.scenery import curtain
-from models.train import Batches
 from models.training_config import TrainConfig
 from models.unet import UNet
 from models.unet_config import CONFIGS

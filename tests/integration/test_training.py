@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
+from models.batches import make_composer
 from models.checkpoints import WEIGHTS_FOLDER, load_network
 from models.datasets import DatasetError, load_pairs
-from models.train import make_composer
 from models.training_config import read_config
 
 CONFIG = {
@@ -112,6 +112,25 @@ def test_students_learn_in_the_same_run_and_have_folders_of_their_own(data, tmp_
     picture = torch.rand(1, 3, 64, 96)
     mattes = [load_network("compact", path).alpha(picture) for path in (half, out / "last.safetensors")]
     assert (mattes[0] - mattes[1]).abs().max() < 0.01
+
+
+def test_what_trained_networks_see_is_written_down_and_learnt(data, tmp_path):
+    teachers = [{"model": "compact", "weights": str(WEIGHTS_FOLDER / "compact.safetensors")}]
+    teaching = {"teachers": teachers, "scales": [1.0], "unlabelled": [{"folder": "rooms", "share": 0.2}]}
+    config = data / "taught.yaml"
+    config.write_text(yaml.safe_dump(CONFIG | {"teaching": teaching}))
+    lessons, out = tmp_path / "lessons", tmp_path / "run"
+    written = run("models.lessons", config, "--data", data, "--out", lessons, "--minutes", 0.001, "--part", 3)
+    assert written.returncode == 0, written.stderr
+    assert written.stdout == f"4 pictures in {lessons}\n"
+    assert [path.name for path in lessons.iterdir()] == ["3_00000.npz"]
+    done = run("models.train", config, "--data", data, "--lessons", lessons, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert {"last.pt", "last.safetensors", "metrics.csv"} <= {path.name for path in out.iterdir()}
+
+    silent = run("models.lessons", data / "config.yaml", "--data", data, "--out", lessons, "--minutes", 1)
+    assert silent.returncode == 2
+    assert silent.stderr == f"{data / 'config.yaml'}: teaching: it says nothing of who teaches\n"
 
 
 def test_packed_data_is_small_and_trains_the_same_way(data, tmp_path):
