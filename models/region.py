@@ -41,10 +41,12 @@ SPREAD_PX = 9
 REST = 30
 """For so many pictures what moved, and was nobody, is no reason to look again."""
 OVERLOOKED = 0.5
-"""Share of the place of people in the region; a look at the whole that finds less there has overlooked them."""
+"""Share of the people of whom the look at the region is sure; one at the whole that finds less has overlooked them."""
 SURE, PATIENCE = 0.99, 15
 """Where nobody was for the last ``REST`` pictures, whoever comes up must be seen as surely as that, from close by, for
 so many pictures at most: a bollard or a reflection in foil may look like somebody for a moment."""
+LARGE = 0.25
+"""Share of the picture from which it is neither of these."""
 AT_LEAST_EVERY = 90
 """After so many pictures the whole is looked at in any case."""
 
@@ -79,6 +81,7 @@ class Gaze:
         self._calm = 0
         self._absent = REST
         self._doubts = 0
+        self._is_shown = False
         self.is_doubting = False
         """Whether somebody may be in the last picture who is not shown yet."""
         self._then = np.zeros(GLANCE[::-1], np.float32)
@@ -111,8 +114,15 @@ class Gaze:
             found, people = self._matte_of_whole(found, ways)
         else:
             found, people = self._matte_of_part(found, framing.box, ways)
-        is_sure = people is not None and bool(found.alpha.max() >= SURE)
-        self._doubts = 0 if people is None or is_sure else self._doubts + 1
+        is_sure = _surest(found.alpha, people) >= SURE
+        if is_sure:
+            self._doubts = 0
+        else:  # whoever is missed now and then is not begun with anew each time
+            self._doubts = max(0, self._doubts - 1) if people is None else self._doubts + 1
+        if people is not None:
+            self._is_shown = not self.is_doubting
+        elif self._doubts == 0:
+            self._is_shown = False
         is_there = people is not None and (self._is_new or self._absent == 0 or self._doubts > PATIENCE)
         self._absent = 0 if is_sure or is_there else self._absent + 1
         self._is_new = False
@@ -126,10 +136,12 @@ class Gaze:
             self._follow(people, WHOLE, ways.part)
             return found, people
         closer, who = self._closer(found, people, ways)
-        if not self._is_new and closer.alpha.max() < SURE and self._doubts < PATIENCE:
+        is_doubtful = people is not None and _area(people) < LARGE and _surest(closer.alpha, who) < SURE
+        is_unknown = not self._is_new and not self._is_shown  # whoever is shown is not hidden again
+        if is_unknown and is_doubtful and self._doubts < PATIENCE:
             self._box, self.is_doubting = WHOLE, True
             return Look(found.picture, np.zeros_like(found.alpha)), people
-        return (closer, who) if self._is_new or who else (found, people)
+        return (closer, who or people) if self._is_new or who else (found, people)
 
     def _matte_of_part(self, found: Look, region: Box, ways: _Ways) -> tuple[Look, Box | None]:
         """The matte and where people are, after a look at that region."""
@@ -142,10 +154,11 @@ class Gaze:
             return found, people
         everything = ways.look(ways.whole)
         everybody = around(everything.alpha)
-        if people is not None and _overlap(everybody, people) < OVERLOOKED * _area(people):
-            everybody = _together(everybody, people)  # seen from farther off somebody may be overlooked
+        if people is not None and _surest(found.alpha, people) >= SURE:
             larger = cv2.resize(found.alpha, everything.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
-            everything = Look(everything.picture, np.maximum(everything.alpha, larger))
+            if _is_overlooked(larger, everything.alpha):  # as somebody may be who is seen from farther off
+                everybody = _together(everybody, people)
+                everything = Look(everything.picture, np.maximum(everything.alpha, larger))
         if people is not None and _has_space(everybody, region, CUT):
             self._restless |= cv2.dilate(changed.view(np.uint8), np.ones((SPREAD_PX, SPREAD_PX), np.uint8)) > 0
             self._remember(found.picture)
@@ -186,10 +199,13 @@ class Gaze:
         beside[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1] = False
         if not beside.any():
             return np.zeros((height, width), np.bool_)
-        changes = glance(picture) - self._then
-        changes -= np.median(changes[beside])  # what changes everywhere is the light
-        np.abs(changes, out=changes)
-        return (changes > np.clip(NOISE * np.median(changes[beside]), *OTHER)) & beside
+        differences = glance(picture) - self._then
+        found = []
+        for judged in (differences[beside], differences.ravel()):  # whoever comes in may fill all that is beside it
+            light = float(np.median(judged))  # what changes everywhere
+            found.append((float(np.median(np.abs(judged - light))), light))
+        noise, light = min(found)
+        return (np.abs(differences - light) > np.clip(NOISE * noise, *OTHER)) & beside
 
     def _follow(self, people: Box | None, region: Box, part: Callable[[Box], Framing | None]) -> None:
         """Choose where to look next."""
@@ -256,13 +272,20 @@ def _together(people: Box | None, others: Box) -> Box:
     return Box(left, top, max(people.right, others.right), max(people.bottom, others.bottom))
 
 
-def _overlap(people: Box | None, others: Box) -> float:
-    """The area, as a share of the picture's, that is in both."""
+def _is_overlooked(people: NDArray[np.float32], others: NDArray[np.float32]) -> bool:
+    """Whether a matte, ``(h, w)``, lacks most of the people of another one."""
+    theirs = people > PERSON
+    return bool(np.count_nonzero(theirs & (others > PERSON)) < OVERLOOKED * np.count_nonzero(theirs))
+
+
+def _surest(alpha: NDArray[np.float32], people: Box | None) -> float:
+    """The largest alpha where they are; 0 = there is nobody."""
     if people is None:
         return 0.0
-    width = min(people.right, others.right) - max(people.left, others.left)
-    height = min(people.bottom, others.bottom) - max(people.top, others.top)
-    return max(0.0, width) * max(0.0, height)
+    height, width = alpha.shape
+    rows = slice(int(people.top * height), max(1, round(people.bottom * height)))
+    columns = slice(int(people.left * width), max(1, round(people.right * width)))
+    return float(alpha[rows, columns].max())
 
 
 def _area(box: Box) -> float:

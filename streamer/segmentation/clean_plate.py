@@ -109,7 +109,7 @@ class CleanPlate:
         Args:
             picture: RGB uint8 ``(h, w, 3)``, the small picture.
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
-            may_learn: whether what this picture shows beside people is the room's.
+            may_learn: whether what this picture shows beside people is the room's; else it says nothing of the room.
 
         Returns:
             All room while it is being snapped.
@@ -119,6 +119,8 @@ class CleanPlate:
         if self.is_snapping:
             self._snap(picture.astype(np.float32))
             return Cleaned(np.zeros_like(alpha), np.ones_like(alpha), np.zeros_like(alpha))
+        if not may_learn:  # whoever is hidden is no evidence that the room is another one either
+            return Cleaned(alpha, np.zeros_like(alpha), np.zeros_like(alpha))
         known = self._seen >= LEARNT_AFTER
         is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
         sure = is_room & known
@@ -131,7 +133,7 @@ class CleanPlate:
             self.reset()
             return Cleaned(alpha, np.zeros_like(alpha), np.zeros_like(alpha))
         self._frame += 1
-        if self._learns and may_learn and self._frame % LEARN_EVERY == 1:
+        if self._learns and self._frame % LEARN_EVERY == 1:
             counts = (self._seen, self._seen_clear, self._changed)
             shown = is_room | self._still.found(picture, alpha)
             remember(rows_of(picture), shown, is_other, is_clear(alpha), rows_of(self._room), *counts)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import cv2
@@ -381,3 +382,77 @@ def test_a_region_lies_in_the_picture_and_leaves_space_around_people(x: float, y
     for low, high, near, far in zip(region[:2], region[2:], people[:2], people[2:], strict=True):
         assert low <= max(0.0, near - MARGIN / 2) + 1e-9
         assert high >= min(1.0, far + MARGIN / 2) - 1e-9
+
+
+@pytest.mark.parametrize("away", [1, 16, 20, 25, 29])
+def test_whoever_comes_back_and_is_shown_is_not_hidden_afterwards(away: int) -> None:
+    scene = Scene()
+    scene.next(SOMEBODY)
+    for _ in range(away):
+        scene.next()
+    scene.certainty = 0.98
+    assert all(scene.next(SOMEBODY)[0][200, 300] > 0.9 for _ in range(2 * REST))
+
+
+def test_whoever_is_missed_now_and_then_is_shown_in_the_end() -> None:
+    scene = Scene()
+    scene.next()
+    scene.certainty = 0.98
+    shown = [scene.next(*([SOMEBODY] if index % 12 else []))[0][200, 300] > 0.9 for index in range(1, 120)]
+    assert not any(shown[:PATIENCE])
+    assert all(shown[index - 1] for index in range(4 * PATIENCE, 120) if index % 12)
+
+
+def test_whoever_only_the_whole_shows_in_a_first_picture_is_there_from_the_next_one_on() -> None:
+    scene = Scene()
+    scene.is_long_sighted = True
+    scene.next(SOMEBODY)
+    assert all(scene.next(SOMEBODY)[0][200, 300] == 1 for _ in range(2 * PATIENCE))
+
+
+def test_what_only_the_part_half_takes_for_somebody_is_gone_with_the_next_look_around() -> None:
+    scene = Scene()
+    for _ in range(3):
+        scene.next(SOMEBODY)
+    scene.certainty, scene.is_short_sighted = 0.6, True
+    shown = [scene.next(SOMEBODY)[0][200, 300] > 0.5 for _ in range(3 * AT_LEAST_EVERY)]
+    assert shown[0]
+    assert not any(shown[AT_LEAST_EVERY:])
+
+
+def test_a_speck_makes_nobody_sure() -> None:
+    scene = Scene()
+    scene.next()
+    scene.certainty = 0.8
+    see, speck = scene.gaze.matte, np.s_[9:12, 9:12]
+
+    def with_speck(whole: Framing, part: Callable[[Box], Framing | None], look: Callable[[Framing], Look]) -> Look:
+        def look_again(how: Framing) -> Look:
+            found = look(how)
+            found.alpha[speck] = 1
+            return found
+
+        return see(whole, part, look_again)
+
+    scene.gaze.matte = with_speck  # type: ignore[method-assign]
+    assert [scene.next(SOMEBODY)[0][200, 300] > 0.5 for _ in range(PATIENCE + 1)] == [False] * PATIENCE + [True]
+
+
+def test_whoever_is_large_is_not_doubted() -> None:
+    scene = Scene()
+    scene.next()
+    scene.certainty = 0.98
+    assert scene.next((100, 60, 460, 360))[0][200, 300] > 0.9
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7, 1.0])
+def test_whoever_fills_what_lies_beside_the_region_is_there(share: float) -> None:
+    scene = Scene()
+    for _ in range(3 * CALM):
+        scene.next(SOMEBODY)
+    right = scene.gaze._box.right * WIDTH
+    width = (WIDTH - right) * share
+    other: Person = (round(WIDTH - width), 0, WIDTH, HEIGHT)
+    alpha, looks = scene.next(SOMEBODY, other)
+    assert looks > 1
+    assert alpha[200, WIDTH - 8] == 1
