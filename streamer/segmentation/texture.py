@@ -22,9 +22,10 @@ Flags: TypeAlias = NDArray[np.uint8]
 
 NOBODY = 0.05
 """Alpha up to which nobody is taken to be there."""
-DOUBTED = 0.9
-"""Alpha that is less somewhere in each patch of the room that is found: folds of a shirt may run along what is behind
-them by chance, in the middle of somebody."""
+DOUBTED, DOUBTED_SHARE, RIM_PX = 0.9, 0.015, 4
+"""Alpha that is less in each patch of the room that is found, in such a share of what is farther from its rim: folds of
+a shirt may run along what is behind them by chance, in the middle of somebody, and somebody whom the network lost for a
+second may have been learnt as the room."""
 REACH_PX = 5
 """From the middle of the windows in which the picture's pattern is compared with the room's to their edge."""
 STEP_PX = 2
@@ -84,13 +85,21 @@ def textured_room(seen: Image, expected: Image, known: Mask, alpha: Alpha) -> Ma
     is_own = cv2.medianBlur(is_own, SPECK_PX)
     found = cv2.morphologyEx(is_own, cv2.MORPH_CLOSE, np.ones((GAP_PX, GAP_PX), np.uint8)) & fits
     count, patches = cv2.connectedComponents(found, connectivity=8)
-    is_doubted = np.zeros(count, np.bool_)
-    is_doubted[patches[alpha[here] < DOUBTED]] = True
-    is_doubted[0] = False  # what lies between them
-    patch = is_doubted[patches].view(np.uint8)
+    patch = _doubted(found, count, patches, alpha[here] < DOUBTED)[patches].view(np.uint8)
     whole = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, np.ones((SPECK_PX, SPECK_PX), np.uint8))
     is_room[here] = (whole & asked) > 0
     return is_room
+
+
+def _doubted(found: Flags, count: int, patches: NDArray[np.int32], is_doubted: Mask) -> Mask:
+    """Of which of the numbered patches, ``(count,)``, the network doubts enough; 0 is what lies between them."""
+    inside = cv2.erode(found, np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), np.uint8)) > 0
+    sizes = np.bincount(patches[inside], minlength=count)
+    inner = np.bincount(patches[inside & is_doubted], minlength=count)
+    anywhere = np.bincount(patches[is_doubted], minlength=count)
+    doubted: Mask = np.where(sizes > 0, inner > DOUBTED_SHARE * sizes, anywhere > 0)
+    doubted[0] = False
+    return doubted
 
 
 @part_of_loops

@@ -162,3 +162,19 @@ def test_a_learnt_room_counts_where_nobody_was_near_when_it_was_learnt() -> None
     assert cleaned.alpha[PERSON].min() > 0.99
     plate.reset()
     assert np.array_equal(plate.clean(picture, alpha).alpha, alpha)
+
+
+@pytest.mark.parametrize("certainty", [0.985, 0.999])
+def test_somebody_who_was_learnt_as_the_room_while_the_network_lost_them_is_back_with_it(certainty: float) -> None:
+    rng = np.random.default_rng(0)
+    room, shirt = (cv2.resize(rng.integers(40, 200, size).astype(np.uint8), to, interpolation=cv2.INTER_CUBIC)
+                   for size, to in (((12, 20, 3), (WIDTH, HEIGHT)), ((28, 16, 3), (80, 140))))  # fmt: skip
+    room[40:, 120:200] = shirt
+    alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+    alpha[40:, 120:200] = certainty
+    alpha = cv2.GaussianBlur(alpha, (7, 7), 0).astype(np.float32)
+    plate, nobody = CleanPlate("learn"), np.zeros((HEIGHT, WIDTH), np.float32)
+    for moment in range(40):
+        noisy = (room + np.random.default_rng(moment).normal(0, 1.5, room.shape)).clip(0, 255).astype(np.uint8)
+        cleaned = plate.clean(noisy, nobody if moment < 30 else alpha).alpha
+    assert cleaned[60:, 135:185].min() > 0.95
