@@ -45,8 +45,8 @@ OVERLOOKED = 0.5
 SURE, PATIENCE = 0.99, 15
 """Where nobody was for the last ``REST`` pictures, whoever comes up must be seen as surely as that, from close by, for
 so many pictures at most: a bollard or a reflection in foil may look like somebody for a moment."""
-LARGE = 0.25
-"""Share of the picture from which it is neither of these."""
+LARGE = 0.5
+"""Share of the picture beyond which nobody is hidden so: who then came up all at once would not be believed."""
 AT_LEAST_EVERY = 90
 """After so many pictures the whole is looked at in any case."""
 

@@ -442,7 +442,7 @@ def test_whoever_is_large_is_not_doubted() -> None:
     scene = Scene()
     scene.next()
     scene.certainty = 0.98
-    assert scene.next((100, 60, 460, 360))[0][200, 300] > 0.9
+    assert scene.next((60, 20, 600, 360))[0][200, 300] > 0.9
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 1.0])
