@@ -201,7 +201,8 @@ class Gaze:
             return np.zeros((height, width), np.bool_)
         differences = glance(picture) - self._then
         found = []
-        for judged in (differences[beside], differences.ravel()):  # whoever comes in may fill all that is beside it
+        # Whoever comes in may fill all that is beside it. Of all the picture a quarter says as much.
+        for judged in (differences[beside], differences[::2, ::2].ravel()):
             light = float(np.median(judged))  # what changes everywhere
             found.append((float(np.median(np.abs(judged - light))), light))
         noise, light = min(found)
