@@ -88,7 +88,7 @@ def start(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Call
         source = ScriptedSource(count, is_live=is_live, gates=dict(enumerate(gates)))
         sink = RecordingSink()
         monkeypatch.setattr(sources, "open_source", lambda spec, **wishes: source)
-        monkeypatch.setattr(networks, "open_matte", lambda config, stats: DescribedSegmenter())
+        monkeypatch.setattr(networks, "open_matte", lambda config, stats, **_: DescribedSegmenter())
         monkeypatch.setattr(sinks, "open_sink", lambda spec, info, **wishes: sink)
         base = {"output": "null", "api": 0, "api_token_file": token_file, "api_backgrounds": folder}
         config = StreamConfig(**{**base, "background": "color:#000040", **settings})  # type: ignore[arg-type]
@@ -271,7 +271,7 @@ def test_the_program_says_where_it_listens_and_never_the_token(
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(sources, "open_source", lambda spec, **wishes: ScriptedSource(3))
-    monkeypatch.setattr(networks, "open_matte", lambda config, stats: DescribedSegmenter())
+    monkeypatch.setattr(networks, "open_matte", lambda config, stats, **_: DescribedSegmenter())
     args = ["--output", "null", "--background", "color:#204060", "--log-level", "debug", "--api", "0"]
     assert cli.main(args) == 0
     said = capsys.readouterr()
@@ -290,7 +290,7 @@ def test_the_log_of_measurements_grows_and_ends_with_the_last_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sources, "open_source", lambda spec, **wishes: ScriptedSource(5))
-    monkeypatch.setattr(networks, "open_matte", lambda config, stats: DescribedSegmenter())
+    monkeypatch.setattr(networks, "open_matte", lambda config, stats, **_: DescribedSegmenter())
     path = tmp_path / "stats.jsonl"
     for _ in range(2):
         assert cli.main(["--output", "null", "--background", "color:#204060", "--stats", str(path)]) == 0

@@ -29,7 +29,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(source: ScriptedSource, segmenter: ScriptedSegmenter, *args: str) -> int:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sources, "open_source", lambda spec, **wishes: source)
-        monkeypatch.setattr(networks, "open_matte", lambda config, stats: segmenter)
+        monkeypatch.setattr(networks, "open_matte", lambda config, stats, **_: segmenter)
         return cli.main([*args, "--background", "color:#204060"])
 
     return run
