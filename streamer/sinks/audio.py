@@ -58,6 +58,8 @@ class AudioCopy:
         self._video_seen_s = Fraction(-1)
         self._held: Packet[Stream] | None = None
         self._packets = self._demuxed()
+        if not self._tracks:  # an hour's index takes memory, and its video need not be read for nothing
+            self.close()
 
     def up_to(self, time_s: Fraction) -> Iterator[Packet[Stream]]:
         """Packets for the output that belong before ``time_s`` (seconds on the input's clock)."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import media
+import psutil
 
 from streamer.interfaces import VideoTraits
 from streamer.sinks.audio import AudioCopy
@@ -38,6 +39,19 @@ def test_a_gap_in_the_sound_does_not_make_the_whole_file_be_read(tmp_path: Path)
         list(copy.up_to(Fraction(1)))
         assert copy._video_seen_s < Fraction(3, 2)
         copy.close()
+
+
+def test_a_file_without_sound_is_not_kept_open(tmp_path: Path) -> None:
+    silent, loud = media.constant(tmp_path / "silent.mp4"), media.with_sound(tmp_path / "loud.mp4")
+    with av.open(io.BytesIO(), "w", format="matroska") as output:
+        copies = [AudioCopy(VideoTraits(source, Fraction(1, 12800)), output, None) for source in (silent, loud)]
+        held = {Path(file.path).name for file in psutil.Process().open_files()}
+        assert "silent.mp4" not in held
+        assert "loud.mp4" in held
+        assert not list(copies[0].up_to(Fraction(1)))
+        assert not list(copies[0].rest(Fraction(1), Fraction(2)))
+        for copy in copies:
+            copy.close()
 
 
 def test_other_tracks_are_left_out_with_a_note(tmp_path: Path) -> None:
