@@ -33,12 +33,15 @@ import torch
 
 from models.checkpoints import CheckpointError, load_network
 from models.datasets import DatasetError, is_validation, pictures_in, read_grey, read_rgb
+from models.doubt import Looks
 from models.matting import USUALLY, Matte, Seeing, matte_picture
 from models.metrics import score
 from models.peers.runner import run_mediapipe
 from models.scoreboard import compete, score_video, validation_sets
 from models.training_config import read_config
 from models.unet import UNet
+
+LOOKS: dict[str, Looks] = {"once": "once", "doubt": "in doubt", "twice": "twice"}
 
 
 def mean_scores(mattes: dict[str, Matte], masks: Path) -> dict[str, float]:
@@ -101,7 +104,7 @@ def save_mattes(mattes: dict[str, Matte], pictures: list[Path], folder: Path) ->
 
 
 def _seeing(args: argparse.Namespace) -> Seeing:
-    return Seeing(args.input_share, not args.whole, args.twice)
+    return Seeing(args.input_share, not args.whole, LOOKS[args.looks])
 
 
 def score_configuration(args: argparse.Namespace) -> None:
@@ -171,7 +174,11 @@ def main() -> int:
         "--whole", action="store_true", help="never look closer at the part with somebody in it, as on a GPU"
     )
     parser.add_argument(
-        "--twice", action="store_true", help="look at the mirror image, too: with 1.8 the program's finest detail"
+        "--looks",
+        choices=LOOKS,
+        default="doubt",
+        help="whether mirror images are looked at, too: after doubtful mattes, as the program does; with 1.8 and twice "
+        "it is its finest detail",
     )
     parser.add_argument("--validation", action="store_true", help="only files whose number ends in 9")
     parser.add_argument("--against", choices=["mediapipe"])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
 from models.datasets import Picture
+from models.doubt import Looks, is_doubtful
 from models.framing import Framing, entering, looking_at
 from models.region import Gaze, Look
 from models.unet import UNet
@@ -26,8 +27,8 @@ class Seeing(NamedTuple):
     """Of the network's usual input, see ``entering``."""
     follows: bool = True
     """Whether the part where somebody is is looked at; else always all of it, as on a GPU."""
-    twice: bool = False
-    """Whether the mirror image is looked at, too, and the mean taken, as with ``--matte-detail finest``."""
+    looks: Looks = "in doubt"
+    """``twice`` as with ``--matte-detail finest``."""
 
 
 USUALLY = Seeing()
@@ -53,14 +54,14 @@ def look(network: UNet, image: Picture, gaze: Gaze, seeing: Seeing = USUALLY) ->
     """The network's alpha as it is, of an RGB picture, uint8 ``(h, w, 3)``, that follows those the gaze has seen."""
     height, width = image.shape[:2]
     whole = entering(width, height, network.config, seeing.share)
-    see = partial(_look, network, image, twice=seeing.twice)
+    see = partial(_look, network, image, looks=seeing.looks)
     if not seeing.follows:
         return see(whole)
     part = partial(looking_at, width=width, height=height, config=network.config, share=seeing.share)
     return gaze.matte(whole, part, see)
 
 
-def _look(network: UNet, image: Picture, framing: Framing, *, twice: bool) -> Look:
+def _look(network: UNet, image: Picture, framing: Framing, *, looks: Looks) -> Look:
     (padded_w, padded_h), (left, top) = framing.padded, framing.corner
     seen = cv2.resize(image, framing.content, interpolation=cv2.INTER_AREA).astype(np.uint8)
     part = seen[top : top + padded_h, left : left + padded_w]
@@ -69,10 +70,10 @@ def _look(network: UNet, image: Picture, framing: Framing, *, twice: bool) -> Lo
     device = next(network.parameters()).device
     x = torch.from_numpy(full).to(device).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
-        matte = network.alpha(x)
-        if twice:
-            matte = (matte + network.alpha(x.flip(3)).flip(3)) / 2
-        found = matte[0, 0, :height, :width].float().cpu().numpy()
+        found = network.alpha(x)[0, 0, :height, :width].float().cpu().numpy()
+        if looks == "twice" or (looks == "in doubt" and is_doubtful(found)):
+            mirrored = network.alpha(x.flip(3)).flip(3)[0, 0, :height, :width]
+            found = (found + mirrored.float().cpu().numpy()) * np.float32(0.5)
     alpha = np.zeros(seen.shape[:2], np.float32)
     alpha[top : top + height, left : left + width] = found
     return Look(seen, alpha)

@@ -215,8 +215,9 @@ class StreamConfig(BaseModel):
     """What runs the network on the CPU; auto takes the fastest that is installed. On a GPU it is torch."""
     matte_detail: Literal["auto", "normal", "fine", "finest"] = "auto"
     """How closely the network looks. Fine shows it a larger picture, which cuts legs and hair more finely and takes it
-    nearly twice as long; finest shows it that one's mirror image, too, and takes the mean, twice as long again. auto is
-    finest for a still picture, else normal."""
+    nearly twice as long; finest shows it every mirror image, too, twice as long again. auto is finest for a still
+    picture, else normal. A picture that leaves the network in doubt is looked at in the mirror in any case, but not by
+    frame_path gpu."""
     adaptive_quality: bool = True
     """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
 

@@ -125,7 +125,7 @@ class DevicePath:
         """The step for frames of this kind; that for those of another kind before it is given up."""
         kind, known = (layout, content, padded), self._matting
         if known is None or known[0] != kind:
-            twice = self._segmenter.looks_twice
+            twice = self._segmenter.looks == "twice"
             step = matting(self._runtime.network, self._runtime.dtype, layout, content, padded, twice=twice)
             known = self._matting = (kind, Captured(step, self._device))
         return known[1]

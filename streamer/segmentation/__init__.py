@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoints import WEIGHTS_FOLDER, CheckpointError, load_config, load_network, verify_shipped
+from models.doubt import Looks
 from models.framing import entering, looking_at, settling
 from models.unet_config import COMPACT
 from streamer.errors import ConfigError, SegmentationError, WeightsError
@@ -109,12 +110,14 @@ def open_segmenter(
         shares = shares[1:]
     if chosen != "cpu":
         shares = shares[:1]
-    looks_twice = detail == "finest"
+    looks: Looks = "twice" if detail == "finest" else "in doubt"
+    if looks == "in doubt" and chosen == "cpu":  # to look but once is the first thing that saves time
+        shares = shares[:1] + shares
     largest, *smaller = (partial(entering, config=config, share=share) for share in shares)
     # On a GPU frames enter the network where they are, and always whole.
     parts = [partial(looking_at, config=config, share=share) for share in shares] if chosen == "cpu" else []
     return NetworkSegmenter(
-        model, largest, running, smaller=smaller, settling=settling, parts=parts, looks_twice=looks_twice, **habits
+        model, largest, running, smaller=smaller, settling=settling, parts=parts, looks=looks, **habits
     )
 
 
@@ -122,8 +125,11 @@ def adapted(segmenter: NetworkSegmenter, detail: str = "normal") -> NetworkSegme
     """The segmenter for live work: it computes at a smaller size while the machine cannot keep up, if it has one."""
     if segmenter.steps == 1:
         return segmenter
-    shares = INPUT_SHARES[detail][-segmenter.steps :]  # the largest may be too much for this CPU
-    return AdaptiveSegmenter(segmenter, QualityControl([share / shares[0] for share in shares]))
+    sizes = segmenter.steps - 1 if segmenter.looks == "in doubt" else segmenter.steps
+    work = INPUT_SHARES[detail][-sizes:]  # the largest may be too much for this CPU
+    if segmenter.looks == "in doubt":
+        work = (2 * work[0], *work)
+    return AdaptiveSegmenter(segmenter, QualityControl([each / work[0] for each in work]))
 
 
 def choose_device(device: str, *, require_gpu: bool = False) -> str:

@@ -97,17 +97,20 @@ class AdaptiveSegmenter:
         if self._preparing is None or self._preparing.is_alive() or self._control is None:
             return
         self._preparing = None
-        before, step = self._segmenter.input_size, self._control.step
-        is_smaller = step > self._segmenter.step
+        before, step = self._work(), self._control.step
+        is_less = step > self._segmenter.step
         self._segmenter.step = step
         self._is_untried = True
-        now = self._segmenter.input_size
+        now = self._work()
         if now == before:
             return
-        if is_smaller:
+        if is_less:
             logger.warning("the machine cannot keep up: the matte is computed at %s instead of %s", now, before)
         else:
             logger.info("the machine has time again: the matte is computed at %s instead of %s", now, before)
+
+    def _work(self) -> str:
+        return f"{self._segmenter.input_size}{' (twice in doubt)' if self._segmenter.looks_in_doubt else ''}"
 
     def _take_back(self, error: SegmentationError) -> None:
         """A network that takes no other size than its usual one goes back to it for good."""

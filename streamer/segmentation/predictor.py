@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.contrast import stretch_contrast
 from models.detail import Detail, coarser
+from models.doubt import Looks, is_doubtful
 from models.framing import NEARLY, Box, Framing
 from models.region import Gaze, Look
 from models.steady import Steadier
@@ -69,8 +70,8 @@ class NetworkSegmenter:
             at the input's.
         parts: how a part of the picture enters the network, for ``framing`` and each of ``smaller``; empty = it always
             sees the whole picture.
-        looks_twice: whether the network also sees each picture's mirror image; the mean of the two counts. Its mistakes
-            are seldom the same.
+        looks: whether the network also sees a picture's mirror image; the mean of the two counts. In doubt it does so
+            at the first size only.
     """
 
     def __init__(
@@ -86,13 +87,13 @@ class NetworkSegmenter:
         smaller: Sequence[Callable[[int, int], Framing]] = (),
         settling: Callable[[int, int], tuple[int, int]] | None = None,
         parts: Sequence[Part] = (),
-        looks_twice: bool = False,
+        looks: Looks = "once",
     ) -> None:
         self._model = model
         self._framings = tuple(lru_cache(KNOWN_FRAMINGS)(size) for size in (framing, *smaller))
         self._parts = tuple(lru_cache(KNOWN_FRAMINGS)(part) for part in parts)
         self._gaze = Gaze()
-        self.looks_twice = looks_twice
+        self.looks = looks
         """See above."""
         self._settling = lru_cache(KNOWN_FRAMINGS)(settling) if settling else None
         self._runtime: Runtime | None = runtime
@@ -116,6 +117,11 @@ class NetworkSegmenter:
     def steps(self) -> int:
         """How many sizes there are."""
         return len(self._framings)
+
+    @property
+    def looks_in_doubt(self) -> bool:
+        """Whether a doubtful picture is looked at twice at the present size."""
+        return self.looks == "in doubt" and self.step == 0
 
     @property
     def may_change_size(self) -> bool:
@@ -294,7 +300,7 @@ class NetworkSegmenter:
             part = seen[top : top + height, left : left + width]
             batch = as_batch(part, Size(width, height))
             found = runtime.alpha(batch)
-            if self.looks_twice:
+            if self.looks == "twice" or (self.looks_in_doubt and is_doubtful(found)):
                 mirrored = runtime.alpha(np.ascontiguousarray(batch[..., ::-1]))[:, ::-1]
                 found = (found + mirrored) * np.float32(0.5)
             found = found[: part.shape[0], : part.shape[1]]

@@ -29,7 +29,7 @@ class QualityControl:
     cannot keep up that is the time of the matte itself, so it tells both.
 
     Args:
-        shares: the area of each size as a share of the first one's, falling from 1.
+        shares: the most work of each size as a share of the first one's, falling from 1.
     """
 
     def __init__(self, shares: Sequence[float]) -> None:

@@ -15,6 +15,7 @@ from media import constant
 from networks import red_means_person
 from numpy.typing import NDArray
 
+from models.doubt import Looks
 from models.framing import framing
 from models.unet_config import COMPACT
 from streamer import build
@@ -67,21 +68,24 @@ class SlowRuntime(Runtime):
         self.prepared.append(shape)
 
 
-def picture(number: int) -> Image:
+def picture(number: int, doubt: int = 0) -> Image:
     image = np.full((FRAME.height, FRAME.width, 3), ROOM, np.uint8)
     left = 100 + number % 20
     image[40:, left : left + 90] = (255, 40, 40)
     image[75:125, 10:60] = (255, 40, 40)  # somebody else
+    image[5:35, 200:250, 0] = doubt or ROOM[0]
     return image
 
 
 class Run:
     """A live run, frame by frame on a clock of its own."""
 
-    def __init__(self, clean_plate: CleanPlate | None = None, fps: float = FPS) -> None:
+    def __init__(self, clean_plate: CleanPlate | None = None, fps: float = FPS, looks: Looks = "once") -> None:
         self.clock = ScriptedClock()
         self.runtime = SlowRuntime(self.clock)
-        usual, *smaller = (partial(framing, config=COMPACT, share=share) for share in INPUT_SHARES["normal"])
+        shares = INPUT_SHARES["normal"]
+        work = shares if looks == "once" else (2.0, *shares)
+        usual, *smaller = (partial(framing, config=COMPACT, share=min(1.0, share)) for share in work)
         self.network = NetworkSegmenter(
             "compact",
             usual,
@@ -90,11 +94,13 @@ class Run:
             steadiness=0.9,
             clean_plate=clean_plate,
             rules=MatteRules(people="largest", min_island=0.3),
+            looks=looks,
         )
-        self.segmenter = AdaptiveSegmenter(self.network, QualityControl(INPUT_SHARES["normal"]), clock=self.clock)
+        control = QualityControl([each / work[0] for each in work])
+        self.segmenter = AdaptiveSegmenter(self.network, control, clock=self.clock)
         self.stats = Stats()
         self.renderer = Renderer(self.segmenter, [StillBackground(solid(BEHIND))], Controls(), self.stats)
-        self.number = 0
+        self.number, self.doubt = 0, 0
         self._fps = fps
 
     def until(self, end_s: float) -> list[Image]:
@@ -103,7 +109,7 @@ class Run:
         while self.clock.now_s < end_s:
             self.number += 1
             begun_at_s = self.clock.now_s
-            frame = Frame(picture(self.number), self.number, begun_at_s, begun_at_s)
+            frame = Frame(picture(self.number, self.doubt), self.number, begun_at_s, begun_at_s)
             shown.append(self.renderer.render(frame).image)
             if self.runtime.may_prepare.is_set():
                 self._wait_for_preparation()
@@ -146,6 +152,25 @@ def test_the_matte_gets_smaller_and_larger_again_and_no_frame_suffers(
     ]
     assert len(shown) > 200
     assert all(is_right(image) for image in shown)
+    assert run.stats.snapshot().counters == {}
+
+
+def test_the_second_look_is_the_first_to_be_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "streamer")
+    run = Run(looks="in doubt")
+    run.doubt = 128
+    run.runtime.full_s = 0.1
+    run.until(20)
+    assert run.network.step == 1
+    run.runtime.full_s = 0.03
+    run.until(60)
+    assert run.network.step == 0
+    run.renderer.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the machine cannot keep up: the matte is computed at 448x256 instead of 448x256 (twice in doubt)",
+        "the machine has time again: the matte is computed at 448x256 (twice in doubt) instead of 448x256",
+    ]
+    assert set(run.runtime.sizes) == {Size(448, 256)}
     assert run.stats.snapshot().counters == {}
 
 

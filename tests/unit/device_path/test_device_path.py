@@ -74,7 +74,7 @@ def test_what_errs_to_one_side_errs_to_neither_where_the_segmenter_looks_twice(
     truth, see = middle(), network.alpha
     monkeypatch.setattr(network, "alpha", lambda picture: torch.roll(see(picture), 30, dims=3))
     assert middle() > truth + 5
-    segmenter.looks_twice = True
+    segmenter.looks = "twice"
     assert abs(middle() - truth) < 1
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.doubt import Looks
 from models.framing import STRETCH, WHOLE, Box, Framing, framing, looking_at, settling
 from models.region import PATIENCE
 from models.unet_config import CLASSIC, COMPACT
@@ -424,13 +425,49 @@ class ErringToTheRight(Runtime):
 def test_what_errs_to_one_side_errs_to_neither_when_the_mirror_image_is_looked_at_too(size: Size) -> None:
     image = np.zeros((size.height, size.width, 3), np.uint8)
     image[:, size.width // 3 : size.width - size.width // 3, 0] = 255
-    once, twice = (
-        NetworkSegmenter("compact", FITTING, ErringToTheRight(), looks_twice=looks_twice).settled(image).alpha
-        for looks_twice in (False, True)
+    looks: tuple[Looks, ...] = ("once", "in doubt", "twice")
+    once, in_doubt, twice = (
+        NetworkSegmenter("compact", FITTING, ErringToTheRight(), looks=each).settled(image).alpha for each in looks
     )
+    assert np.array_equal(in_doubt, once), "there is no doubt"
     assert np.abs(once - once[:, ::-1]).mean() > 0.05
     assert np.abs(twice - twice[:, ::-1]).max() < 0.01
     assert twice[:, twice.shape[1] // 2].min() > 0.99
+
+
+class Doubting(Runtime):
+    """A runtime that finds what is red, doubts what is half as red if that lies to the right, and counts its looks."""
+
+    name = "CPU (doubting)"
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def alpha(self, batch: NDArray[np.float32]) -> Alpha:
+        self.looks += 1
+        alpha = batch[0, 0].copy()
+        half = alpha.shape[1] // 2
+        alpha[:, :half][alpha[:, :half] < 0.9] = 0
+        return alpha
+
+
+@pytest.mark.parametrize(("redness", "step", "looks"), [(128, 0, 2), (128, 1, 1), (255, 0, 1), (0, 0, 1)], ids=str)
+def test_a_doubtful_picture_is_looked_at_twice_at_the_first_size(redness: int, step: int, looks: int) -> None:
+    image = np.zeros((96, 160, 3), np.uint8)
+    image[30:, 20:60, 0] = 255
+    image[30:, 110:140, 0] = redness
+    runtime = Doubting()
+    segmenter = NetworkSegmenter("compact", FITTING, runtime, looks="in doubt", smaller=(FITTING,))
+    segmenter.settled(image)
+    segmenter.reset()  # the first picture of a scene is looked at anew
+    segmenter.step = step
+    runtime.looks = 0
+    alpha = segmenter.settled(image).alpha
+    assert runtime.looks == looks
+    height, width = alpha.shape
+    assert alpha[2 * height // 3, width // 4] > 0.99
+    doubted = alpha[2 * height // 3, 25 * width // 32]
+    assert doubted == pytest.approx({(128, 2): 0.2, (128, 1): 0.5}.get((redness, looks), redness / 255), abs=0.06)
 
 
 def test_times_of_network_and_refinement_are_noted() -> None:
