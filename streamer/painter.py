@@ -147,8 +147,9 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
         live = _live_generator(config)
         # An interval asks for another picture of the same room: one from the disk would be the same, and so many on it
         # would push off all the others.
-        if config.keyframe_interval is None:
-            live = _remembered(live, config, exactly=config.fit == "room")
+        # What keeps the room's shapes hangs on every pixel of it: no picture of a camera comes twice.
+        if config.keyframe_interval is None and config.fit != "room":
+            live = _remembered(live, config, exactly=False)
         orders = PlatesInBackground(live, stats)
     else:
         generator = _remembered(open_generator(config), config, exactly=True)

@@ -148,14 +148,25 @@ def only_sound(path: Path) -> Path:
     return path
 
 
-def rotated(path: Path, clockwise: int, picture: Callable[[int], Picture] | None = None, **changes: Any) -> Path:
-    """An MP4 whose header asks players to turn it by 90, 180 or 270 degrees clockwise, as phones write it."""
+def rotated(
+    path: Path,
+    clockwise: int,
+    picture: Callable[[int], Picture] | None = None,
+    *,
+    mirrored: bool = False,
+    **changes: Any,
+) -> Path:
+    """An MP4 whose header asks players to turn it by 90, 180 or 270 degrees clockwise, as phones write it.
+
+    ``mirrored``: left and right are to be exchanged first.
+    """
     Clip(**{"count": 4, **changes}).write(path, picture)
     cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[clockwise]
     data = bytearray(path.read_bytes())
     # ISO 14496-12: the matrix lies 40 bytes into the body of a version 0 track header.
     at = data.index(b"tkhd") + 4 + 40
-    matrix = [cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30]
+    sign = -1 if mirrored else 1
+    matrix = [sign * (cos << 16), sign * (sin << 16), 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30]
     data[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
     path.write_bytes(data)
     return path

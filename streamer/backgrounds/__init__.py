@@ -113,5 +113,10 @@ def _file(spec: str) -> _Spec:
     if not os.path.isfile(path):
         raise ConfigError(f"background '{spec}' is not a file: use {FORMS}")
     from streamer.backgrounds.still import is_picture
+    from streamer.picture_files import is_heif
 
-    return _Spec("picture" if is_picture(Path(path)) else "video", path=Path(path))
+    if is_picture(Path(path)):
+        return _Spec("picture", path=Path(path))
+    if is_heif(Path(path)):
+        raise ConfigError(f"background '{spec}' is a HEIF photo, which cannot be read: convert it to JPEG")
+    return _Spec("video", path=Path(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,6 +67,7 @@ class GeneratedBackground:
         self._under_way: PlateOrder | None = None
         self._retry_at_s: float | None = None
         self._pause_s = RETRY_AFTER_S
+        self._ahead_from_s, self._ahead_pause_s = -math.inf, 0.0
         self._drawing = PlateDrawing(stand_in, fade_s)
         self._seen_at_s = 0.0
         self._preview: tuple[PlacedPlate, Image] | None = None
@@ -169,7 +171,7 @@ class GeneratedBackground:
             is_due = False  # else a plate that takes long is given up again and again
         if is_due or (self._retry_at_s is not None and now_s >= self._retry_at_s):
             return self._order(seen, scene, view)
-        if self._under_way is None and self._retry_at_s is None:
+        if self._under_way is None and self._retry_at_s is None and now_s >= self._ahead_from_s:
             ahead = self._shelf.order_ahead(scene)
             if ahead is not None:
                 self._under_way = ahead
@@ -187,6 +189,14 @@ class GeneratedBackground:
         self._take_delivery(seen.frame.pts_s)
         return replace(view, motion=None, gain=1.0)
 
+    def _note_ahead(self, now_s: float, *, has_failed: bool) -> None:
+        """After two failures nothing is made ahead for a while: a painter that dies need not die for each prompt."""
+        if has_failed:
+            self._ahead_from_s = now_s + self._ahead_pause_s
+            self._ahead_pause_s = min(max(2 * self._ahead_pause_s, RETRY_AFTER_S), RETRY_AT_MOST_S)
+        else:
+            self._ahead_pause_s = 0.0
+
     def _take_delivery(self, now_s: float) -> None:
         if self._is_frozen() and self._drawing.placed is not None:
             return  # it is there when the plate may change again
@@ -194,7 +204,10 @@ class GeneratedBackground:
         if delivery is None or delivery.order is not self._under_way or self._scene is None:
             return
         self._under_way = None
-        is_wanted = delivery.order.scene == self._scene
+        wished = self._scene_at(now_s)  # this frame's; anything but the stand-in is better than what is not wished
+        is_wanted = delivery.order.scene == self._scene and (wished == self._scene or self._drawing.placed is None)
+        if delivery.order.is_ahead:
+            self._note_ahead(now_s, has_failed=delivery.plate is None)
         if delivery.plate is None:
             self._shelf.note_failure(delivery.order.scene)
             if is_wanted:

@@ -12,9 +12,12 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from streamer.frames import Image, Size
+from streamer.orientation import orientation_of
 
 FALLBACK_FRAME_S = 1 / 25
 """How long the last frame of a loop is shown when the file does not say."""
+MOST_GAP_S = 60.0
+"""A frame that would come so much later than the one before ends is taken to follow it: the file's clock has jumped."""
 UNSPECIFIED, BT709 = 2, 1
 """H.273 code points of colour matrices."""
 HD_HEIGHT_PX = 720
@@ -63,8 +66,8 @@ class LoopReader:
 
     def picture(self, frame: VideoFrame) -> Image:
         """The frame as RGB uint8 of the size asked for: upright, with square pixels, cut to fill it evenly."""
-        turns = round(frame.rotation / 90) % 4  # counter-clockwise
-        target = self._size if turns % 2 == 0 else Size(self._size.height, self._size.width)
+        orientation = orientation_of(frame)
+        target = orientation.size_of(self._size)
         width = frame.width * self._pixel_aspect
         scale = max(target.width / width, Fraction(target.height, frame.height))
         scaled = Size(max(target.width, round(width * scale)), max(target.height, round(frame.height * scale)))
@@ -73,22 +76,28 @@ class LoopReader:
         rgb = frame.reformat(scaled.width, scaled.height, "rgb24", interpolation="BICUBIC").to_ndarray()
         left, top = (scaled.width - target.width) // 2, (scaled.height - target.height) // 2
         picture = rgb[top : top + target.height, left : left + target.width]
-        return np.ascontiguousarray(np.rot90(picture, turns), np.uint8)
+        return orientation.upright(np.ascontiguousarray(picture, np.uint8))
 
     def _one_pass(self) -> Generator[tuple[float, float, VideoFrame], None, None]:
         """Each frame with its time from the first and how long it is shown, in seconds; damage ends the pass."""
         try:
-            with av.open(str(self._path)) as container:
+            # Absolute, or a name with a colon would be taken for an address.
+            with av.open(str(self._path.absolute()), "r", metadata_errors="replace") as container:
                 if not container.streams.video:
                     self._note("it has no video stream")
                     return
                 stream = container.streams.video[0]
                 self._pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
                 first_s: float | None = None
+                last_s, ends_s = -1.0, 0.0
                 for frame in container.decode(stream):
-                    at_s = frame.time if frame.time is not None else 0.0
-                    first_s = at_s if first_s is None else first_s
-                    yield at_s - first_s, _shown_s(frame), frame
+                    shown_s = _shown_s(frame, stream.average_rate)
+                    first_s = frame.time if first_s is None else first_s
+                    at_s = ends_s if frame.time is None or first_s is None else frame.time - first_s
+                    if not last_s < at_s <= ends_s + MOST_GAP_S:
+                        at_s = ends_s
+                    last_s, ends_s = at_s, at_s + shown_s
+                    yield at_s, shown_s, frame
         except (av.error.FFmpegError, OSError) as error:
             self._note(error.strerror or str(error))
 
@@ -98,8 +107,8 @@ class LoopReader:
             logger.info("background video '%s' ends early: %s", self._path, trouble)
 
 
-def _shown_s(frame: VideoFrame) -> float:
+def _shown_s(frame: VideoFrame, rate: Fraction | None) -> float:
     """How long the frame is shown, in seconds."""
     if frame.duration and frame.time_base is not None:
         return float(frame.duration * frame.time_base)
-    return FALLBACK_FRAME_S
+    return float(1 / rate) if rate else FALLBACK_FRAME_S

@@ -7,9 +7,11 @@ a pipe: a megabyte every few seconds.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -25,19 +27,27 @@ POLL_S = 0.05
 """How often a waiting thread looks up to see whether the plate is still wanted."""
 LEAVE_S = 3.0
 """How long the process may take to leave by itself."""
+GIVE_UP_S = 300.0
+"""How long it may take to give up a plate: the networks that it may be loading heed nothing meanwhile."""
+
+logger = logging.getLogger(__name__)
 
 
 class PlateProcess:
     """A ``PlateGenerator`` whose work is done by another process; it is started with the first plate.
 
-    A process that died is started anew with the next plate.
+    A process that died, or had to be ended, is started anew with the next plate.
 
     Args:
         open_generator: opens the generator over there; it must be picklable, as a function of a module is.
+        clock: seconds that only go forward.
     """
 
-    def __init__(self, open_generator: Callable[[], PlateGenerator]) -> None:
+    def __init__(
+        self, open_generator: Callable[[], PlateGenerator], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._open_generator = open_generator
+        self._clock = clock
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._is_closed = False
@@ -47,16 +57,21 @@ class PlateProcess:
         if self._is_closed:
             raise GenerationCancelled("the process that paints is closed")
         pipe = self._started()
-        is_cancelled = False
+        cancelled_at_s: float | None = None
         try:
             pipe.send((keyframe, prompt, seed))
             while not pipe.poll(POLL_S):
                 if self._is_closed:
                     self._end()
                     raise GenerationCancelled("the process that paints is closed")
-                if should_stop() and not is_cancelled:
-                    pipe.send(None)
-                    is_cancelled = True
+                if cancelled_at_s is None:
+                    if should_stop():
+                        pipe.send(None)
+                        cancelled_at_s = self._clock()
+                elif self._clock() - cancelled_at_s > GIVE_UP_S:
+                    logger.warning("the process that paints does not answer, and is ended")
+                    self._end()
+                    raise GenerationCancelled("the process that paints did not answer")
             answer = pipe.recv()
         except (EOFError, OSError, TypeError) as error:  # TypeError: of a pipe that another thread closes meanwhile
             self._end()

@@ -9,6 +9,7 @@ import numpy as np
 
 from streamer.errors import ConfigError
 from streamer.frames import Alpha, Frame, Image, Size
+from streamer.picture_files import decode_picture
 from streamer.scaling import cover
 
 NEUTRAL = (38, 42, 48)
@@ -77,18 +78,16 @@ def is_picture(path: Path) -> bool:
 
 
 def read_picture(path: Path) -> Image:
-    """RGB uint8 ``(h, w, 3)``, turned upright as its EXIF data says.
+    """RGB uint8 ``(h, w, 3)``, upright, transparency laid on ``NEUTRAL``; see ``decode_picture``.
 
     Raises:
         ConfigError: the file cannot be read, or is no picture.
     """
     try:
         # Not imread: it fails on names outside the system's code page on Windows.
-        picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB)
+        picture = decode_picture(np.fromfile(path, np.uint8), behind=NEUTRAL)
     except OSError as error:
         raise ConfigError(f"background picture '{path}' cannot be read: {error.strerror}") from error
-    except cv2.error as error:
-        raise ConfigError(f"background picture '{path}' is damaged or too large") from error
     if picture is None:
-        raise ConfigError(f"background picture '{path}' is damaged: it cannot be decoded")
+        raise ConfigError(f"background picture '{path}' cannot be decoded: it is damaged or too large")
     return picture

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from streamer.errors import SourceError
 from streamer.frames import Frame, Image, Size
 from streamer.interfaces import SourceInfo
+from streamer.picture_files import decode_picture
 from streamer.picture_names import SUFFIXES, NumberedNames, is_picture
 from streamer.sources.camera import silence_opencv
 
@@ -22,9 +22,7 @@ STILL_FPS = Fraction(25)
 
 
 def read_picture(path: Path) -> Image:
-    """A picture upright (EXIF) as RGB ``(h, w, 3)``: grey is spread, 16 bits become 8, transparency is laid on black.
-
-    A picture with an alpha channel is taken as it lies: such files come from programs, not from turned cameras.
+    """A picture upright as RGB ``(h, w, 3)``, transparency laid on black; see ``decode_picture``.
 
     Raises:
         SourceError: it cannot be read.
@@ -36,23 +34,10 @@ def read_picture(path: Path) -> Image:
     if not data.size:
         raise SourceError(f"{path} is empty (0 bytes)")
     silence_opencv()
-    try:
-        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR)
-        stored = bgr if path.suffix.lower() in (".jpg", ".jpeg") else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise SourceError(f"{path} cannot be read as a picture: {error.err or 'OpenCV failed'}") from None
-    if bgr is None or stored is None:
-        raise SourceError(f"{path} cannot be read as a picture: it is damaged or of another kind")
-    if stored.ndim == 3 and stored.shape[2] == 4:
-        return _on_black(stored)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-def _on_black(bgra: np.ndarray) -> Image:
-    top = float(np.iinfo(bgra.dtype).max) if np.issubdtype(bgra.dtype, np.integer) else 1.0
-    scaled = bgra.astype(np.float32) / top
-    rgb = scaled[..., 2::-1] * scaled[..., 3:]
-    return np.ascontiguousarray(np.clip(rgb * 255.0 + 0.5, 0, 255).astype(np.uint8))
+    picture = decode_picture(data, behind=(0, 0, 0))
+    if picture is None:
+        raise SourceError(f"{path} cannot be read as a picture: it is damaged, too large, or of another kind")
+    return picture
 
 
 class StillSource:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,8 @@ from streamer.color_matrix import effective_matrix
 from streamer.errors import SourceError
 from streamer.frames import Frame, Image, Planes, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
+from streamer.orientation import Orientation, orientation_of
 from streamer.priorities import yielding_threads
-from streamer.sources.orientation import Orientation
 from streamer.sources.video_opening import check_file, check_range, clock_start, open_container, video_stream
 
 _READ_ERRORS_IN_A_ROW = 20
@@ -87,7 +87,7 @@ class VideoFileSource:
                 self._first = next(self._pictures, None)
             if self._first is None:
                 raise SourceError(self._nothing_to_show(start_s))
-            self._orientation = _orientation(self._first[1])
+            self._orientation = orientation_of(self._first[1])
             self._coded_size = Size(self._first[1].width, self._first[1].height)
             self.info = self._describe(self._first[1])
         except BaseException:
@@ -319,8 +319,3 @@ class VideoFileSource:
 
 def _is_full_range(picture: VideoFrame) -> bool:
     return picture.color_range == ColorRange.JPEG or picture.format.name.startswith("yuvj")
-
-
-def _orientation(picture: VideoFrame) -> Orientation:
-    matrix = cast(Mapping[str, bytes], picture.side_data).get("DISPLAYMATRIX")
-    return Orientation() if matrix is None else Orientation.from_display_matrix(bytes(matrix))

@@ -12,6 +12,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from streamer.errors import ConfigError, SourceError
+from streamer.picture_files import is_heif
 from streamer.sources.truncation import is_cut_short
 
 _BROADCAST_FORMATS = {"mpegts", "mpeg"}
@@ -34,6 +35,8 @@ def check_file(path: Path) -> bool:
             raise SourceError(f"{path}: this is a device or pipe, not a video file.")
         if path.is_file() and path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty (0 bytes).")
+        if path.is_file() and is_heif(path):
+            raise SourceError(f"{path}: this is a HEIF photo, which cannot be read; convert it to JPEG.")
         return is_cut_short(path)
     except FileNotFoundError as error:
         raise SourceError(f"{path}: no such file.") from error

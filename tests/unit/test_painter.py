@@ -67,14 +67,14 @@ def test_room_is_watched_where_the_picture_lies(monkeypatch):
     assert made[0][1] == picture
 
 
-@pytest.mark.parametrize(("interval_s", "kept"), [(None, 1), (5.0, 0)])
-def test_plates_of_an_interval_do_not_push_those_off_the_disk_that_can_be_found_again(
-    interval_s, kept, tmp_path, monkeypatch
+@pytest.mark.parametrize(("options", "kept"), [({}, 1), ({"keyframe_interval": 5.0}, 0), ({"fit": "room"}, 0)])
+def test_plates_that_never_come_again_do_not_push_those_off_the_disk_that_can_be_found(
+    options, kept, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("streamer.backgrounds.plate_cache.default_cache_folder", lambda: tmp_path)
     monkeypatch.setattr(painter, "_live_generator", lambda config: Generator())
     monkeypatch.setattr(painter, "_what_decides", lambda config: {})
-    config = StreamConfig(prompt="a beach", keyframe_interval=interval_s)
+    config = StreamConfig(prompt="a beach", **options)
     info = SourceInfo("camera 0", Size(16, 12), Fraction(25), is_live=True)
     background = painter.open_generated(config, info, Controls(("painted",), ("a beach",)), Stats())
     frame = make_frame()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -42,3 +44,27 @@ def test_opencv_works_on_the_calling_thread_alone() -> None:
         assert cv2.getNumThreads() == 1
     finally:
         cv2.setNumThreads(before)
+
+
+def test_of_a_strip_only_what_is_seen_is_enlarged() -> None:
+    strip = np.zeros((4000, 2, 3), np.uint8)
+    strip[1990:2010] = 200
+    tracemalloc.start()
+    picture = cover(strip, Size(320, 180))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert picture.min() == 200
+    assert most < 30e6, "all of it would be 614 MB"
+
+
+@given(st.integers(20, 300), st.integers(20, 300), st.integers(20, 300), st.integers(20, 300))
+def test_cover_is_the_middle_of_the_whole_scaled(width: int, height: int, to_width: int, to_height: int) -> None:
+    rows, columns = np.mgrid[:height, :width]
+    picture = np.stack([255 * rows / height, 255 * columns / width, 0 * rows], axis=-1).astype(np.uint8)
+    covering = cover(picture, Size(to_width, to_height)).astype(int)
+    middle = covering[to_height // 2, to_width // 2]
+    assert np.abs(middle - (127, 127, 0)).max() <= 20
+    scale = max(to_width / width, to_height / height)
+    for axis, side, to_side in ((0, height, to_height), (1, width, to_width)):
+        spread = np.ptp(covering[..., axis])
+        assert abs(spread - 255 * (to_side - 1) / scale / side) <= 16

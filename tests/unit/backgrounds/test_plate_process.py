@@ -1,5 +1,6 @@
 """The generator in a process of its own: a real process, with a generator that this file scripts."""
 
+import itertools
 import os
 import threading
 import time
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from fakes import WAIT_S, make_frame, wait
 
-from streamer.backgrounds.plate_process import PlateProcess
+from streamer.backgrounds.plate_process import GIVE_UP_S, PlateProcess
 from streamer.errors import GenerationCancelled, GenerationError, WeightsError
 from streamer.frames import Keyframe, Plate
 from streamer.priorities import PAINTER_NICENESS
@@ -135,6 +136,20 @@ def test_process_that_hangs_is_ended_by_close(monkeypatch):
     assert len(caught) == 1
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+def test_process_that_does_not_heed_that_a_plate_is_not_wanted_is_ended_in_the_end(monkeypatch, caplog):
+    monkeypatch.setattr("streamer.backgrounds.plate_process.LEAVE_S", 0.05)
+    looks = itertools.count()
+    process = PlateProcess(open_remote, clock=lambda: next(looks) * GIVE_UP_S / 4)
+    with pytest.raises(GenerationCancelled, match="did not answer"):
+        process.generate(keyframe(), "hang", 1, should_stop=lambda: True)
+    assert next(looks) == 6, "it had all of its time"
+    assert [record.getMessage() for record in caplog.records] == [
+        "the process that paints does not answer, and is ended"
+    ]
+    assert process.generate(keyframe(), "b", 5, should_stop=never).seed == 5
+    process.close()
 
 
 def test_closed_process_is_not_started_again():

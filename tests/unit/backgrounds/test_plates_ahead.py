@@ -450,3 +450,36 @@ def test_closing_with_a_plate_under_way_in_idle_time_closes_the_orders():
     assert stage.orders.taken[-1].is_ahead
     stage.background.close()
     assert stage.orders.closed == 1
+
+
+def test_a_painter_that_dies_at_every_prompt_is_left_alone_for_longer_and_longer():
+    stage = make_stage()
+    stage.at(0)
+    stage.orders.deliver(GREY["a"])
+    stage.at(1)
+    ordered_at_s = []
+    for step in range(1, 300):
+        before = len(stage.orders.taken)
+        stage.orders.fail()
+        stage.at(1 + step / 10)
+        if len(stage.orders.taken) > before:
+            ordered_at_s.append(1 + step / 10)
+    pauses_s = np.diff(ordered_at_s)
+    assert len(stage.orders.taken) == 5, "each prompt once"
+    assert pauses_s == pytest.approx([RETRY_AFTER_S, 2 * RETRY_AFTER_S], abs=0.11)
+
+
+def test_plate_that_is_done_when_another_is_wished_is_not_shown_first(stage):
+    stage = make_stage()
+    stage.at(0)
+    stage.orders.deliver(GREY["a"])
+    stage.at(1)
+    stage.scene = Scene("something else", 7)
+    stage.at(2)
+    late = stage.orders.taken[-1]
+    assert late.prompt == "something else"
+    stage.scene = Scene("another thing", 7)  # while no frame comes
+    stage.orders.deliver(222, late)
+    for now_s in (10, 10.2, 11):
+        assert is_shown(stage, "a", now_s)
+    assert stage.orders.taken[-1].prompt == "another thing"

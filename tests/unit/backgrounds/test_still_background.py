@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from streamer.backgrounds import open_background
-from streamer.backgrounds.still import read_picture
+from streamer.backgrounds.still import NEUTRAL, read_picture
+from streamer.errors import ConfigError, SourceError
 from streamer.frames import Frame, Image, Size
+from streamer.sources import open_source
 
 SIZE = Size(160, 90)
 EXIF_TURN_RIGHT = bytes.fromhex(
@@ -90,3 +92,25 @@ def test_the_picture_given_out_cannot_be_painted_on(tmp_path: Path) -> None:
     background = open_background(str(write(tmp_path / "halves.png", halves())), size=SIZE, is_live=False)
     with pytest.raises(ValueError, match="read-only"):
         background.safe_image(Size(80, 45))[0, 0] = 0
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_what_is_transparent_shows_no_hidden_colours(tmp_path: Path, suffix: str) -> None:
+    logo = np.zeros((90, 160, 4), np.uint8)
+    logo[..., :3] = (255, 0, 255)
+    logo[:, :40, 3] = 255
+    path = tmp_path / f"logo{suffix}"
+    cv2.imencode(suffix, logo, [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else [])[1].tofile(path)
+    image = shown(path)
+    assert tuple(image[45, 20]) == (255, 0, 255)
+    assert tuple(image[45, 120]) == NEUTRAL
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_a_photo_of_which_a_tile_would_be_shown_is_refused(tmp_path: Path, brand: bytes) -> None:
+    photo = tmp_path / "IMG_1234.HEIC"
+    photo.write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(100))
+    with pytest.raises(ConfigError, match="convert it to JPEG"):
+        open_background(str(photo), size=SIZE, is_live=False)
+    with pytest.raises(SourceError, match="convert it to JPEG"):
+        open_source(str(photo))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import av
 import cv2
+import media
 import numpy as np
 import pytest
 
@@ -15,15 +17,20 @@ from streamer.backgrounds import open_background
 from streamer.backgrounds.video import AHEAD_FRAMES, AheadShots, Shot, VideoBackground
 from streamer.frames import Frame, Image, Size
 from streamer.interfaces import Background
+from streamer.sources import open_source
 
 SIZE = Size(64, 48)
 NOBODY = np.zeros((48, 64), np.float32)
 WAIT_S = 20.0
 
 
-def write_video(path: Path, levels: list[int], *, pts: list[int] | None = None, size: Size = SIZE) -> Path:
+def write_video(
+    path: Path, levels: list[int], *, pts: list[int] | None = None, size: Size = SIZE, title: str = ""
+) -> Path:
     """Plain grey frames, 10 a second unless ``pts`` (tenths of a second) says otherwise; lossless."""
     with av.open(str(path), "w") as container:
+        if title:
+            container.metadata["title"] = title
         codec, pixels = ("gif", "rgb8") if path.suffix == ".gif" else ("ffv1", "bgr0")
         stream = container.add_stream(codec, rate=10)
         stream.width, stream.height, stream.pix_fmt = size.width, size.height, pixels
@@ -214,3 +221,79 @@ def test_live_video_that_fell_behind_plays_on_from_where_it_is() -> None:
     assert levels_at(background, [5.0]) == [1]
     script.ready = [Shot(0.2, pictures[2]), Shot(0.3, pictures[3])]
     assert levels_at(background, [5.05, 5.11, 5.21]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("clockwise", [0, 90, 180, 270])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_video_lies_as_it_does_as_an_input(
+    tmp_path: Path, opened: Callable[..., Background], clockwise: int, mirrored: bool
+) -> None:
+    def corners(number: int) -> Image:
+        picture = np.zeros((48, 64, 3), np.uint8)
+        picture[:24, :32], picture[:24, 32:], picture[24:, :32] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
+        return picture
+
+    path = media.rotated(tmp_path / "clip.mp4", clockwise, corners, mirrored=mirrored, size=(64, 48))
+    source = open_source(str(path))
+    seen = next(iter(source)).image
+    source.close()
+    size = Size(seen.shape[1], seen.shape[0])
+    shown = opened(path).safe_image(size)
+    if clockwise % 180 == 0:  # else it is cut to the size it was opened for
+        assert np.abs(shown.astype(int) - seen).mean() < 4
+    height, width = shown.shape[:2]
+    for y, x in ((0.2, 0.2), (0.2, 0.8), (0.8, 0.2), (0.8, 0.8)):
+        there, expected = (image[int(y * height), int(x * width)].astype(int) for image in (shown, seen))
+        assert np.abs(there - expected).max() < 60
+
+
+def test_metadata_of_another_alphabet_is_no_reason_to_fail(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    path = write_video(tmp_path / "old.mkv", [10, 20, 30], title="B?cher am See")
+    path.write_bytes(path.read_bytes().replace(b"B?cher", b"B\xfccher"))
+    assert levels_at(opened(path), [0.0, 0.11]) == [10, 20]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+@pytest.mark.parametrize("name", ["12:30 sunset.mkv", "file:sunset.mkv", "http:sunset.mkv"])
+def test_a_name_with_a_colon_is_that_of_a_file(
+    tmp_path: Path, opened: Callable[..., Background], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_video(tmp_path / name, [10, 20])
+    monkeypatch.chdir(tmp_path)
+    assert levels_at(opened(Path(name)), [0.0, 0.11]) == [10, 20]
+
+
+def test_a_video_without_times_runs_at_its_rate(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    raw = tmp_path / "camera.h264"
+    with av.open(str(raw), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "1", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(50):
+            picture = np.full((48, 64, 3), 5 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode())
+    shown = np.array(levels_at(opened(raw), [0.0, 0.5, 1.0, 1.5]))
+    assert np.abs(shown - [0, 60, 125, 185]).max() <= 12
+
+
+def test_a_clock_that_jumps_ahead_holds_nothing_up(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    background = opened(write_video(tmp_path / "cut.mkv", [10, 20, 30, 40, 50], pts=[0, 1, 2, 36000, 36001]))
+    assert levels_at(background, [0.0, 0.11, 0.21, 0.31, 0.41]) == [10, 20, 30, 40, 50]
+
+
+def test_recordings_put_one_behind_the_other_are_all_shown(tmp_path: Path, opened: Callable[..., Background]) -> None:
+    joined = b""
+    for levels in ((10, 60, 110), (160, 200, 240)):
+        part = tmp_path / "part.ts"
+        with av.open(str(part), "w") as container:
+            stream = container.add_stream("mpeg2video", rate=25, options={"g": "1", "qmin": "1", "qmax": "1"})
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            for level in levels:
+                picture = np.full((48, 64, 3), level, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+            container.mux(stream.encode())
+        joined += part.read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(joined)
+    shown = np.array(levels_at(opened(path), [number / 25 + 0.001 for number in range(6)]))
+    assert np.abs(shown - [10, 60, 110, 160, 200, 240]).max() <= 4

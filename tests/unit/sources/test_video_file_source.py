@@ -14,7 +14,7 @@ import pytest
 
 from streamer.errors import ConfigError, SourceError
 from streamer.frames import Frame, Size
-from streamer.sources.orientation import Orientation
+from streamer.orientation import Orientation
 from streamer.sources.truncation import is_cut_short
 from streamer.sources.video_file import VideoFileSource
 from streamer.yuv import to_planes

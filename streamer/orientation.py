@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from streamer.frames import Image, Size
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +44,9 @@ class Orientation:
         turned = image.transpose(1, 0, 2) if self.transpose else image
         turned = turned[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
         return np.ascontiguousarray(turned)
+
+
+def orientation_of(picture: VideoFrame) -> Orientation:
+    """How a decoded picture lies."""
+    matrix = cast(Mapping[str, bytes], picture.side_data).get("DISPLAYMATRIX")
+    return Orientation() if matrix is None else Orientation.from_display_matrix(bytes(matrix))
