@@ -17,7 +17,7 @@ from models import compiled
 from streamer import backgrounds, networks, painter, sinks, sources, web
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
-from streamer.chosen_outputs import check_folder, check_outputs, default_outputs, encoding, has_alpha, is_watched
+from streamer.chosen_outputs import check_outputs, check_statistics, default_outputs, encoding, has_alpha, is_watched
 from streamer.config import StreamConfig
 from streamer.controls import Controls
 from streamer.errors import MissingExtra, SinkError
@@ -199,7 +199,7 @@ def check(config: StreamConfig) -> None:
     if config.write == "composite":
         painter.check_painter(config)
     if config.stats is not None:
-        check_folder(config.stats, str(config.stats))
+        check_statistics(config.stats, config)
 
 
 def picture_rules(config: StreamConfig) -> PictureRules:

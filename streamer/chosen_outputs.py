@@ -13,6 +13,7 @@ from streamer.interfaces import SourceInfo
 from streamer.live_outputs import live_outputs
 from streamer.picture_names import NumberedNames, is_pattern
 from streamer.sinks.encoders import Encoding, choose_encoder
+from streamer.sources.pictures import find_pictures
 
 
 def default_outputs(config: StreamConfig, info: SourceInfo) -> tuple[str, ...]:
@@ -31,22 +32,51 @@ def check_outputs(outputs: Sequence[str], config: StreamConfig) -> None:
         ConfigError: a name or the encoder is none, or a file of that name is there or is what is read.
         SinkError: there is no such folder, or nothing can be written in it.
     """
-    read = [path for path in (config.input, *config.background, str(config.weights or "")) if os.path.exists(path)]
-    for spec in outputs:
+    read = _what_is_read(config)
+    for number, spec in enumerate(outputs):
         sinks.check_spec(spec)
         if not sinks.is_file(spec):
             continue
         path = Path(spec)
+        if any(sinks.is_file(other) and path.absolute() == Path(other).absolute() for other in outputs[:number]):
+            raise ConfigError(f"output {spec} is named twice")
         if is_pattern(spec):
-            _check_pattern(spec, config)
+            _check_pattern(spec, config, read)
             continue
-        if any(path.exists() and os.path.samefile(path, other) for other in read):
+        if any(is_same_file(path, other) for other in read):
             raise ConfigError(f"output {spec} is also what is read: choose another name")
         if path.is_file() and not config.overwrite:
             raise ConfigError(f"output {spec} exists: choose another name, or --overwrite to replace it")
         if path.suffix.lower() in sinks.VIDEO_SUFFIXES:
             choose_encoder(path, encoding(config), has_alpha=has_alpha(config))
         check_folder(path, spec)
+
+
+def check_statistics(path: Path, config: StreamConfig) -> None:
+    """Refuse a file for the statistics that cannot be written, or that would cost another one.
+
+    Raises:
+        ConfigError: it is read, or it is an output.
+        SinkError: there is no such folder, or nothing can be written in it.
+    """
+    check_folder(path, str(path))
+    if any(is_same_file(path, other) for other in (*_what_is_read(config), *map(Path, config.output))):
+        raise ConfigError(f"--stats {path} is also the input, an output or another file that is used: choose another")
+
+
+def is_same_file(path: Path, other: Path) -> bool:
+    """Whether the two are one file, or will be."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return path.absolute() == other.absolute()
+
+
+def _what_is_read(config: StreamConfig) -> list[Path]:
+    """The files that are there and must stay."""
+    named = (config.input, *config.background, str(config.weights or ""))
+    read = [Path(path) for path in named if os.path.exists(path)]
+    is_sequence = os.path.isdir(config.input) or (is_pattern(config.input) and not os.path.exists(config.input))
+    return [*read, *find_pictures(config.input)] if is_sequence else read
 
 
 def is_watched(output: str) -> bool:
@@ -75,12 +105,17 @@ def check_folder(path: Path, spec: str) -> None:
         raise SinkError(f"{spec} cannot be written: no permission to write in {folder.absolute()}")
 
 
-def _check_pattern(spec: str, config: StreamConfig) -> None:
+def _check_pattern(spec: str, config: StreamConfig, read: Sequence[Path]) -> None:
     names = NumberedNames(spec)
     if not names.folder.exists():  # it is made; those above it are not
         check_folder(names.folder, spec)
         return
     check_folder(Path(spec), spec)
     there = names.existing()
+    inodes = {(found.st_dev, found.st_ino) for found in map(Path.stat, read)}
+    for path in there:
+        found = path.stat()
+        if (found.st_dev, found.st_ino) in inodes:
+            raise ConfigError(f"output {spec} is also what is read ({path}): choose another folder or name")
     if there and not config.overwrite:
         raise ConfigError(f"output {spec} exists ({there[0]}): choose another name, or --overwrite to replace pictures")

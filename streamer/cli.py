@@ -10,9 +10,11 @@ import contextlib
 import io
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
@@ -34,6 +36,8 @@ MODE_FLAGS = {f"--{mode}": ("--plate-mode", mode) for mode in ("quality", "fast"
 """Short for the setting that is changed most."""
 WORDS = ("plate", "download", "cache", "devices", "doctor", "bench", "hotkeys", "enroll")
 """What the first word may be beside a preset."""
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What colours a terminal's text."""
 DESCRIPTION = """Puts a person before another background, live or in a video.
 
 streamer [PRESET] [OPTIONS]: run; options override the preset.
@@ -76,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: words and flags; None = those this process was started with.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may hold letters that the console has not
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _dispatch(list(sys.argv[1:] if argv is None else argv))
     except StreamerError as error:
@@ -85,6 +92,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has left, as in `streamer --help | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would complain when it flushes at exit
         return OK
+    except OSError as error:
+        if error.filename is None:
+            return _fail(f"the program failed ({error}); STREAMER_DEBUG=1 shows where", PROGRAM_FAULT)
+        return _fail(
+            f"{error.filename}: {error.strerror}", BAD_INPUT
+        )  # a name that is too long, a folder that is closed
     except Exception as error:
         cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _fail(f"the program failed ({cause}); STREAMER_DEBUG=1 shows where", PROGRAM_FAULT)
@@ -226,9 +239,10 @@ def _refusal(end: SystemExit, said: str) -> str:
         if isinstance(cause, ValidationError):
             return _as_flags(first_problem(cause)[1])
         cause = cause.__context__
-    lines = [line.strip("│╭╮╰╯─|+ ") for line in said.splitlines()]  # the last two: where the terminal knows no boxes
-    reasons = [line for line in lines[1:] if line]
-    return f"{reasons[0] if reasons else 'the flags cannot be read'} (streamer --help lists them)"
+    boxed = [COLOURS.sub("", line).strip() for line in said.splitlines()]
+    lines = [line.strip("│╭╮╰╯─|+-— ") for line in boxed]  # the last four: where the terminal knows no boxes
+    reasons = list(takewhile(bool, dropwhile(lambda line: not line, lines[1:])))  # the first line is a title
+    return f"{' '.join(reasons) or 'the flags cannot be read'} (streamer --help lists them)"
 
 
 def _as_flags(reason: str) -> str:

@@ -41,6 +41,11 @@ class VideoTraits:
     end_s: float | None = None
     """Presentation time at which reading stops (``--end``); None = to the end."""
 
+    @property
+    def is_part(self) -> bool:
+        """Whether what is read begins after the file's own beginning."""
+        return self.start_s > self.clock_start_s + self.time_base
+
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:

@@ -32,7 +32,7 @@ class ProgressBar:
         if not self._console.is_terminal:
             return
         total = info.frame_count
-        columns: list[ProgressColumn] = [TextColumn("{task.description}"), _Frames(), _Rate()]
+        columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False), _Frames(), _Rate()]
         if total is None:
             columns.insert(0, SpinnerColumn())
         else:

@@ -30,3 +30,7 @@ def yaml_errors(name: str) -> Iterator[None]:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name
         raise ConfigError(f"{where}: broken YAML: {getattr(error, 'problem', None) or 'it cannot be read'}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}: broken YAML: it is nested too deeply") from error
+    except ValueError as error:  # of a value that looks like a date, or is said to be a number
+        raise ConfigError(f"{name}: broken YAML: {error}; put a text in quotes") from error

@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Protocol, cast
 
 import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.codec.codec import Codec, UnknownCodecError
 from av.container import InputContainer, OutputContainer
@@ -18,6 +20,7 @@ from av.video.stream import VideoStream
 
 from streamer.errors import SinkError
 from streamer.interfaces import VideoTraits
+from streamer.video_clock import BROADCAST_FORMATS, ClockSteadier
 
 _READ_ERRORS_IN_A_ROW = 20
 _SEEK_MARGIN_S = 1
@@ -56,6 +59,9 @@ class AudioCopy:
         self._note_left_out()
         self._clock = video_of(self._input)
         self._video_seen_s = Fraction(-1)
+        self._unfit = 0
+        clock_jumps = self._input.format.name in BROADCAST_FORMATS
+        self._steadier = ClockSteadier() if clock_jumps else None
         self._held: Packet[Stream] | None = None
         self._packets = self._demuxed()
         if not self._tracks:  # an hour's index takes memory, and its video need not be read for nothing
@@ -87,6 +93,16 @@ class AudioCopy:
                 yield from self._carried(packet)
         for track in self._tracks.values():
             yield from track.flushed()
+
+    def note_unfit(self) -> None:
+        """The output refused a packet."""
+        self._unfit += 1
+
+    def losses(self) -> list[str]:
+        """What of the sound did not get into the output, once all of it has been handed over."""
+        count = self._unfit + sum(track.unfit for track in self._tracks.values())
+        what = "1 packet" if count == 1 else f"{count} packets"
+        return [f"{self._name}: {what} of sound left out: damaged, or back in time."] if count else []
 
     def close(self) -> None:
         """Release the input. May be called twice."""
@@ -138,7 +154,17 @@ class AudioCopy:
                 return
             errors_in_a_row = 0
             if packet.size and not packet.is_corrupt:
-                yield packet
+                yield self._steadied(packet)
+
+    def _steadied(self, packet: Packet[Stream]) -> Packet[Stream]:
+        """The packet on a clock that goes on where a broadcast recording's begins anew; its video is the clock."""
+        if self._steadier is not None:
+            if packet.stream is self._clock and packet.dts is not None:
+                self._steadier.see(packet.dts * packet.time_base, (packet.duration or 0) * packet.time_base)
+            shift = round(self._steadier.shift_s / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + shift
+            packet.dts = None if packet.dts is None else packet.dts + shift
+        return packet
 
     def _seek(self, time_s: Fraction) -> None:
         try:
@@ -151,7 +177,9 @@ class AudioCopy:
         if packet is None:
             packet = next(self._packets, None)
         if packet is not None and packet.stream is self._clock and not packet.is_discard and packet.pts is not None:
-            self._video_seen_s = max(self._video_seen_s, packet.pts * packet.time_base)
+            shown_s = packet.pts * packet.time_base
+            if self._end_s is None or shown_s < self._end_s:  # a later one may come first, to be referred to
+                self._video_seen_s = max(self._video_seen_s, shown_s)
         return packet
 
     def _carried(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
@@ -167,6 +195,8 @@ class AudioCopy:
 
 
 class _Track(Protocol):
+    unfit: int
+
     def carried(self, packet: Packet[AudioStream]) -> Iterator[Packet[Stream]]: ...
 
     def flushed(self) -> Iterator[Packet[Stream]]: ...
@@ -179,11 +209,17 @@ class _CopiedTrack:
         self._target = _add_copy(output, source)
         _describe_as(self._target, source)
         self._offset_s = offset_s
+        self._last: int | None = None
+        self.unfit = 0
 
     def carried(self, packet: Packet[AudioStream]) -> Iterator[Packet[Stream]]:
+        if self._last is not None and packet.dts is not None and packet.dts <= self._last:
+            self.unfit += 1
+            return
+        self._last = packet.dts
         shift = round(self._offset_s / packet.time_base)
-        packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
+        packet.pts = packet.dts if packet.pts is None else packet.pts - shift  # sound is heard in its order
         packet.stream = self._target
         yield cast("Packet[Stream]", packet)
 
@@ -204,20 +240,40 @@ class _EncodedTrack:
         self._target.codec_context.layout = "mono" if channels == 1 else "stereo"
         self._target.codec_context.bit_rate = bits_per_channel * channels
         _describe_as(self._target, source)
+        self._resampler: AudioResampler | None = None
+        self._kind: tuple[object, ...] = ()
+        self.unfit = 0
 
     def carried(self, packet: Packet[AudioStream] | None) -> Iterator[Packet[Stream]]:
         try:
             frames = self._source.decode(packet)
         except InvalidDataError:
+            self.unfit += 1
             return
         for frame in frames:
             if frame.pts is not None and frame.time_base is not None:
                 frame.pts -= round(self._offset_s / frame.time_base)
-            yield from cast("list[Packet[Stream]]", self._target.encode(frame))
+            yield from self._encoded(frame)
 
     def flushed(self) -> Iterator[Packet[Stream]]:
         yield from self.carried(None)
+        yield from self._encoded(None)
         yield from cast("list[Packet[Stream]]", self._target.encode(None))
+
+    def _encoded(self, frame: AudioFrame | None) -> Iterator[Packet[Stream]]:
+        """The frame as the encoder wants it; None: what the resampler still holds. Broadcasts change their channels."""
+        kind = self._kind if frame is None else (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._resampler is not None:
+            left = self._resampler.resample(None) if frame is None or kind != self._kind else []
+            ready = left if frame is None or kind != self._kind else self._resampler.resample(frame)
+        else:
+            ready = []
+        if frame is not None and kind != self._kind:
+            context = self._target.codec_context
+            self._resampler, self._kind = AudioResampler(context.format, context.layout, context.sample_rate), kind
+            ready = [*ready, *self._resampler.resample(frame)]
+        for each in ready:
+            yield from cast("list[Packet[Stream]]", self._target.encode(each))
 
 
 def _nearest_rate(codec: Codec, wanted: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,9 @@ from typing import Any, cast
 import av
 import numpy as np
 from av.container import OutputContainer
-from av.error import FFmpegError
+from av.error import ArgumentError, FFmpegError, InvalidDataError
+from av.packet import Packet
+from av.stream import Stream
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
@@ -43,7 +46,8 @@ class VideoFileSink:
     so that each of its 256 levels survives. Other sources get the tags of HD video.
 
     **Size.** H.264 in 4:2:0 needs even sizes, and its cropping cannot say an odd one: the last column or row is
-    repeated, with a note. The pixel aspect is kept; no rotation is written, since frames arrive upright.
+    repeated, with a note. The pixel aspect is kept, but not by VP9 and FFV1 in Matroska and WebM, with a note; no
+    rotation is written, since frames arrive upright.
 
     **Sound** is described at ``AudioCopy``. Other metadata, a phone's place of recording among it, is not copied.
 
@@ -136,13 +140,19 @@ class VideoFileSink:
         self._is_grey = frame.planes is None and frame.image.ndim == 2
         tick = self._tick(frame)
         traits = self._info.video
-        self._offset = tick if traits is None or traits.start_s > 0 else 0
+        self._offset = self._beginning(tick)
         self._muxer = self._opened_muxer()
         self._video = self._add_video(self._muxer)
         if traits is not None:
             self.notes += _losses(traits)
+            if traits.pixel_aspect != 1 and not self._keeps_aspect():
+                aspect = f"{traits.pixel_aspect.numerator}:{traits.pixel_aspect.denominator}"
+                self.notes.append(
+                    f"{self._info.name} has pixels of {aspect}, which {self._part.final.suffix} does not say with "
+                    f"{self._encoder.name}: it looks squeezed."
+                )
             if self._encoding.audio == "copy":
-                offset_s = self._offset * self._time_base if traits.start_s > 0 else None
+                offset_s = self._offset * self._time_base if self._offset or traits.is_part else None
                 self._audio = AudioCopy(traits, self._muxer, offset_s)
                 self.notes += self._audio.notes
         if self._size != self._info.size:
@@ -152,6 +162,18 @@ class VideoFileSink:
             )
         with yielding_threads():
             self._muxer.start_encoding()
+
+    def _keeps_aspect(self) -> bool:
+        """Whether a player will know how wide a pixel is: H.264 and HEVC say so themselves."""
+        is_matroska = _MUXERS[self._part.final.suffix.lower()] in ("matroska", "webm")
+        return not is_matroska or any(name in self._encoder.name for name in ("264", "265", "hevc"))
+
+    def _beginning(self, first: int) -> int:
+        """The tick that becomes 0 in the output: of a part of a file its first frame's, else that of the clock."""
+        traits = self._info.video
+        if traits is None or traits.is_part:
+            return first
+        return round(Fraction(traits.clock_start_s) / self._time_base)
 
     def _opened_muxer(self) -> OutputContainer:
         suffix = self._part.final.suffix.lower()
@@ -209,7 +231,7 @@ class VideoFileSink:
         picture.pts = tick - self._offset
         picture.duration = self._frame_ticks()
         if self._audio is not None:
-            self._muxer.mux(list(self._audio.up_to(tick * self._time_base)))
+            self._mux_sound(self._audio.up_to(tick * self._time_base))
         self._muxer.mux(self._video.encode(picture))
 
     def _checked(self, image: Image) -> Image:
@@ -232,8 +254,18 @@ class VideoFileSink:
         assert self._last is not None
         if self._audio is not None:
             end = self._last + self._frame_ticks()
-            for packet in self._audio.rest(self._last * self._time_base, end * self._time_base):
+            self._mux_sound(self._audio.rest(self._last * self._time_base, end * self._time_base))
+            self.notes += self._audio.losses()
+
+    def _mux_sound(self, packets: Iterable[Packet[Stream]]) -> None:
+        """Damaged sound does not cost the video: what the container refuses is left out."""
+        assert self._muxer is not None
+        assert self._audio is not None
+        for packet in packets:
+            try:
                 self._muxer.mux(packet)
+            except (ArgumentError, InvalidDataError):
+                self._audio.note_unfit()
 
     def _tick(self, frame: Frame) -> int:
         return round(Fraction(frame.pts_s) / self._time_base)

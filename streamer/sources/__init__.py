@@ -10,10 +10,13 @@ from streamer.errors import ConfigError, SourceError
 from streamer.interfaces import FrameSource
 from streamer.picture_names import is_pattern, is_picture
 from streamer.sources.camera import CameraRequest
+from streamer.video_clock import check_range
 
 __all__ = ["CameraRequest", "open_source"]
 
 DEVICE = re.compile(r"/dev/video\d+")
+SLOWEST_FPS = Fraction(1, 1000)
+"""Of a sequence of pictures."""
 URL = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
 
@@ -41,7 +44,7 @@ def open_source(
     """
     if not spec:
         raise ConfigError("no input is given; name a file, a camera (0), a URL, or demo")
-    _check_range(start_s, end_s)
+    check_range(start_s, end_s)
     live = _open_live(spec, camera)
     if live is not None:
         if start_s > 0 or end_s is not None:
@@ -54,13 +57,6 @@ def open_source(
     from streamer.sources.paced import PacedSource
 
     return PacedSource(source)
-
-
-def _check_range(start_s: float, end_s: float | None) -> None:
-    if not 0 <= start_s < float("inf"):
-        raise ConfigError(f"start must be 0 or more seconds, not {start_s:g}")
-    if end_s is not None and not start_s < end_s:
-        raise ConfigError(f"end ({end_s:g} s) must come after start ({start_s:g} s)")
 
 
 def _open_live(spec: str, camera: CameraRequest) -> FrameSource | None:
@@ -93,7 +89,7 @@ def _open_recorded(spec: str, start_s: float, end_s: float | None, camera: Camer
     from streamer.sources.pictures import SequenceSource, StillSource, find_pictures
 
     if path.is_dir() or (is_pattern(spec) and not path.exists()):
-        fps = Fraction(camera.fps).limit_denominator(1001) if camera.fps else Fraction(25)
+        fps = max(SLOWEST_FPS, Fraction(camera.fps).limit_denominator(1001)) if camera.fps else Fraction(25)
         return SequenceSource(find_pictures(spec), name=spec, fps=fps, start_s=start_s, end_s=end_s)
     if not path.exists():
         raise SourceError(f"{spec} does not exist")

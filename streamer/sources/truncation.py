@@ -8,6 +8,7 @@ from typing import BinaryIO
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}
+_LATER_BOXES = _MP4_BOXES | {b"moof", b"mfra", b"sidx", b"styp", b"uuid", b"meta", b"udta", b"pnot", b"prft", b"emsg"}
 
 
 def is_cut_short(path: Path) -> bool:
@@ -48,11 +49,13 @@ def _ebml_size(file: BinaryIO) -> int:
 
 
 def _mp4_end(file: BinaryIO, size: int) -> int:
-    """Byte position at which the last top-level box ends by its own header."""
+    """Byte position at which the last top-level box ends by its own header. What is no box ends the file: a trailer."""
     position = 0
     while position + 8 <= size:
         file.seek(position)
         header = file.read(16)
+        if header[4:8] not in _LATER_BOXES:
+            return size
         length = int.from_bytes(header[:4], "big")
         if length == 1:
             length = int.from_bytes(header[8:16], "big")

@@ -25,12 +25,15 @@ from streamer.frames import Frame, Image, Planes, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
 from streamer.orientation import Orientation, orientation_of
 from streamer.priorities import yielding_threads
-from streamer.sources.video_opening import check_file, check_range, clock_start, open_container, video_stream
+from streamer.sources.video_opening import check_file, clock_start, open_container, video_stream
+from streamer.video_clock import BROADCAST_FORMATS, ClockSteadier, check_range
 
 _READ_ERRORS_IN_A_ROW = 20
 _SEEK_MARGINS_S = (1, 10, 60)
 """How long before the start to begin: a key frame may be shown later than frames that follow it in the file."""
 _CLOSE_WAIT_S = 2.0
+STILL = 2
+"""So many frames, at the file's usual rate, without a new one after the start make the one before it worth showing."""
 
 
 class VideoFileSource:
@@ -43,7 +46,8 @@ class VideoFileSource:
     decoded as 8-bit YUV 4:2:0 and need no turning carry those planes, and are converted when somebody asks for RGB.
 
     Times are the container's own ticks. Where one is missing, repeated or goes backwards, the frame gets the next
-    tick, so that times always grow.
+    tick, so that times always grow. Where the clock of a broadcast recording begins anew, as in two that were put
+    together, it goes on. A part that begins where nothing has changed for a while begins with what is on the screen.
 
     A damaged file yields what can be decoded. ``bad_frames`` counts the packets that are incomplete or that the
     decoder refuses and the frames that it flags as concealed, all of which are left out; and for a file whose end
@@ -81,6 +85,8 @@ class VideoFileSource:
             begin = self._clock_start = clock_start(self._container)
             self._start = self._tick_from(begin + Fraction(start_s)) if start_s > 0 or begin > 0 else None
             self._end = None if end_s is None else self._tick_from(begin + Fraction(end_s))
+            is_broadcast = self._container.format.name in BROADCAST_FORMATS
+            self._steadier = ClockSteadier() if is_broadcast else None
             self._reformatter, self._reformatting = VideoReformatter(), threading.Lock()
             self._pictures = self._decode(seek=start_s > 0)
             with yielding_threads():
@@ -143,10 +149,15 @@ class VideoFileSource:
     def _decode(self, *, seek: bool) -> Generator[tuple[int, VideoFrame], None, None]:
         """Good pictures within start and end, with strictly growing ticks."""
         last: int | None = None
+        before: VideoFrame | None = None
         for picture in self._decoded_around_start() if seek else self._decoded():
             ticks = self._tick_of(picture, last)
             if self._start is not None and ticks < self._start:
+                before = None if picture.is_corrupt else picture
                 continue
+            if self._start is not None and before is not None and ticks - self._start > self._ticks(STILL / self._fps):
+                yield self._start, before  # what has been on the screen for a while stays there
+            before = None
             if self._end is not None and ticks >= self._end:
                 return
             if picture.is_corrupt:
@@ -183,7 +194,7 @@ class VideoFileSource:
                 self._packets_read += 1
                 self._packets_decodable += not packet.is_discard
                 if packet.is_corrupt:
-                    self._bad += 1
+                    self._bad += self._is_wanted(packet)
                     continue
             try:
                 pictures = self._stream.decode(packet)
@@ -219,9 +230,11 @@ class VideoFileSource:
 
     def _tick_of(self, picture: VideoFrame, last: int | None) -> int:
         ticks = picture.pts if picture.pts is not None else picture.dts
+        step = max(1, self._ticks(1 / self._fps))
         if ticks is None:
-            step = max(1, self._ticks(1 / self._fps))
             return (self._stream.start_time or 0) if last is None else last + step
+        if self._steadier is not None:
+            ticks = self._ticks(self._steadier.see(ticks * self._time_base, step * self._time_base))
         return ticks if last is None or ticks > last else last + 1
 
     def _count_missing(self) -> None:
@@ -231,7 +244,7 @@ class VideoFileSource:
         """
         if self._start is None and (self._bad or self._cut_short):
             missing = self._packets_decodable - self._frames_decoded
-            if self._cut_short:
+            if self._cut_short or self._container.format.name == "avi":  # an AVI's header counts, too
                 missing += max(0, self._stream.frames - self._packets_read)
             self._bad = max(self._bad, missing)
         if self._cut_short:

@@ -11,19 +11,10 @@ from av.error import FFmpegError, InvalidDataError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from streamer.errors import ConfigError, SourceError
+from streamer.errors import SourceError
 from streamer.picture_files import is_heif
 from streamer.sources.truncation import is_cut_short
-
-_BROADCAST_FORMATS = {"mpegts", "mpeg"}
-
-
-def check_range(start_s: float, end_s: float | None) -> None:
-    """``ConfigError`` where no time lies between start and end, in seconds; an end of None is the file's own."""
-    if not 0 <= start_s < float("inf"):
-        raise ConfigError(f"The start must be 0 or more seconds, not {start_s:g}.")
-    if end_s is not None and not end_s > start_s:
-        raise ConfigError(f"The end ({end_s:g} s) must lie after the start ({start_s:g} s).")
+from streamer.video_clock import BROADCAST_FORMATS
 
 
 def check_file(path: Path) -> bool:
@@ -74,6 +65,6 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 def clock_start(container: InputContainer) -> Fraction:
     """Where "0 seconds" lies on the container's clock. Only a broadcast recording's clock begins anywhere."""
-    if container.start_time is None or container.format.name not in _BROADCAST_FORMATS:
+    if container.start_time is None or container.format.name not in BROADCAST_FORMATS:
         return Fraction(0)
     return max(Fraction(0), Fraction(container.start_time, av.time_base))

@@ -107,6 +107,28 @@ def test_what_is_read_is_never_overwritten(setting: str, tmp_path: Path, monkeyp
     assert message == f"output {mine} is also what is read: choose another name"
 
 
+@pytest.mark.parametrize("source", ["", "%06d.png", "000001.png"], ids=["folder", "pattern", "one"])
+def test_pictures_that_are_read_are_never_overwritten(tmp_path: Path, source: str) -> None:
+    for number in range(3):
+        (tmp_path / f"{number:06d}.png").write_bytes(b"precious")
+    spec = str(tmp_path / source) if source else str(tmp_path)
+    assert "is also what is read" in refused(input=spec, output=str(tmp_path / "%06d.png"), overwrite=True)
+    build.check(StreamConfig(input=spec, output=(str(tmp_path / "matte_%06d.png"),)))
+
+
+def test_the_statistics_cost_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip.mp4").write_bytes(b"precious")
+    for stats in ("clip.mp4", str(tmp_path / "clip.mp4"), "out.mp4", "./out.mp4"):
+        assert "choose another" in refused(input="clip.mp4", output="out.mp4", stats=stats)
+    build.check(StreamConfig(input="clip.mp4", output=("out.mp4",), stats=Path("stats.json")))
+
+
+def test_one_file_is_not_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert refused(output=("q.mp4", "./q.mp4")) == "output ./q.mp4 is named twice"
+
+
 def test_backgrounds_weights_and_encoders_are_checked_before_anything_is_opened(tmp_path: Path) -> None:
     assert "color '#12'" in refused(background="color:#12")
     assert "neither a known form nor a file" in refused(background=("blur", "beach"))

@@ -79,6 +79,33 @@ def test_a_wrong_word_is_answered_in_one_line(args: list[str], message: str) -> 
     assert refusal(*args).startswith(message)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "+- Missing argument ----+\n| Missing value for   |\n| argument '--crf'.   |\n| ------------------- |\n| For full helptext.. |\n",
+        "\x1b[31m╭─\x1b[0m Missing argument ─╮\n│ Missing value for\x1b[1m │\n│ argument '--crf'. │\n│ ──────── │\n│ For full │\n",
+        "———————\n+ Missing value for +\n+ argument '--crf'. +\n",
+    ],
+    ids=["plain", "colours", "other signs"],
+)
+def test_a_box_becomes_one_line_on_any_console(said: str) -> None:
+    assert cli._refusal(SystemExit(2), said).startswith("Missing value for argument '--crf'. (")
+
+
+def test_a_name_that_the_console_cannot_spell_is_spelt_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(console, encoding="cp1252"))
+
+    def run(config: object) -> int:
+        print("wrote \u65e5.mp4")
+        return 0
+
+    monkeypatch.setattr(cli, "_stream", run)
+    assert cli.main([]) == 0
+    sys.stdout.flush()
+    assert console.getvalue() == b"wrote \\u65e5.mp4\n"
+
+
 def test_an_unknown_flag_without_a_near_one_gets_the_whole_list() -> None:
     message = refusal("--qqqqqqq")
     assert all(f"--{name.replace('_', '-')}" in message for name in StreamConfig.model_fields)
@@ -121,6 +148,8 @@ def failing(error: BaseException) -> Callable[..., int]:
         (SourceError("camera 3 is gone;\nplug it in"), 2, "error: camera 3 is gone; plug it in\n"),
         (KeyboardInterrupt(), 130, "error: interrupted: nothing more is written\n"),
         (ZeroDivisionError("float division"), 1, "error: the program failed (ZeroDivisionError: float division); "),
+        (OSError(36, "File name too long", "a" * 300), 2, f"error: {'a' * 300}: File name too long\n"),
+        (OSError(5, "Input/output error"), 1, "error: the program failed ([Errno 5] Input/output error); "),
         (AssertionError(), 1, "error: the program failed (AssertionError); STREAMER_DEBUG=1 shows where\n"),
     ],
 )

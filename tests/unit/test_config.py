@@ -113,6 +113,8 @@ def test_settings_cannot_be_changed() -> None:
         ("- blur", "my.yaml: a preset holds lines such as 'background: blur', and nothing else"),
         ("blur", "my.yaml: a preset holds lines such as 'background: blur', and nothing else"),
         ("? [a]\n: b", "my.yaml:1: broken YAML: found unhashable key"),
+        ("input: 2024-31-12", "my.yaml: broken YAML: month must be in 1..12; put a text in quotes"),
+        ("seed: " + 2000 * "[", "my.yaml: broken YAML: it is nested too deeply"),
         ("start: 9\nend: 3", "my.yaml: end (3 s) must come after start (9 s)"),
     ],
 )

@@ -37,3 +37,12 @@ def test_nothing_is_shown_where_there_is_no_terminal() -> None:
     shown = io.StringIO()
     assert run(Console(file=shown), 9).frames == 7
     assert shown.getvalue() == ""
+
+
+def test_a_name_with_brackets_is_shown_as_it_is() -> None:
+    shown = io.StringIO()
+    info = SourceInfo("take [/b] [red]1.mp4", Size(2, 2), Fraction(25), is_live=False, frame_count=2)
+    with ProgressBar(Console(file=shown, force_terminal=True, width=120)) as bar:
+        bar.begin(info)
+        bar.advance(FRAME)
+    assert "take [/b] [red]1.mp4" in shown.getvalue()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import media
+import numpy as np
 import psutil
 
 from streamer.interfaces import VideoTraits
@@ -68,3 +69,75 @@ def test_other_tracks_are_left_out_with_a_note(tmp_path: Path) -> None:
         copy = AudioCopy(VideoTraits(source, Fraction(1, 1000)), output, None)
         copy.close()
     assert copy.notes == ["in.mkv: 1 subtitle track left out."]
+
+
+def joined(path: Path) -> Path:
+    """Two recordings put one behind the other, each with a clock of its own."""
+    part = media.Clip(count=50, sounds=(media.Sound(),)).write(path.with_name("part.ts"))
+    path.write_bytes(2 * part.read_bytes())
+    return path
+
+
+def test_the_sound_of_recordings_put_together_goes_on_and_never_back(tmp_path: Path) -> None:
+    source = joined(tmp_path / "joined.ts")
+    once = len(media.sound_packets(tmp_path / "part.ts"))
+    with av.open(io.BytesIO(), "w", format="matroska") as output:
+        copy = AudioCopy(VideoTraits(source, Fraction(1, 90000)), output, None)
+        times_s = [packet.dts * packet.time_base for packet in copy.rest(Fraction(10), Fraction(11))]
+        copy.close()
+    assert times_s == sorted(set(times_s))
+    left_out = 2 * once - len(times_s)
+    assert left_out <= 12, "what lies before the first picture of the second one"
+    assert times_s[-1] - times_s[0] > 3.6
+    assert copy.losses() == (
+        [f"joined.ts: {left_out} packets of sound left out: damaged, or back in time."] if left_out else []
+    )
+
+
+def test_what_the_output_refuses_is_counted(tmp_path: Path) -> None:
+    with av.open(io.BytesIO(), "w", format="matroska") as output:
+        copy = AudioCopy(VideoTraits(media.with_sound(tmp_path / "in.mp4"), Fraction(1, 12800)), output, None)
+        assert copy.losses() == []
+        copy.note_unfit()
+        assert copy.losses() == ["in.mp4: 1 packet of sound left out: damaged, or back in time."]
+        copy.close()
+
+
+def test_pictures_beyond_the_end_do_not_tell_how_far_the_user_came(tmp_path: Path) -> None:
+    source = media.b_frames(tmp_path / "in.mp4")
+    with av.open(str(source)) as container:
+        shown_s = [packet.pts * packet.time_base for packet in container.demux(video=0) if packet.pts is not None]
+    assert shown_s != sorted(shown_s), "one that is referred to comes first"
+    clip = media.Clip(count=50, options={"preset": "medium"}, sounds=(media.Sound(),))
+    source = clip.write(tmp_path / "sound.mp4")
+    with av.open(io.BytesIO(), "w", format="matroska") as output:
+        copy = AudioCopy(VideoTraits(source, Fraction(1, 12800), end_s=1.0), output, None)
+        list(copy.up_to(Fraction(2)))
+        assert 0.8 < copy._video_seen_s < 1
+        copy.close()
+
+
+def test_sound_that_changes_its_channels_is_encoded_on(tmp_path: Path) -> None:
+    source = media.with_sound(tmp_path / "in.mp4")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="webm") as output:
+        copy = AudioCopy(VideoTraits(source, Fraction(1, 12800)), output, None)
+        assert "encoded anew as libopus" in copy.notes[0]
+        output.start_encoding()
+        (track,) = copy._tracks.values()
+        for number, (layout, channels, rate) in enumerate(
+            [("stereo", 2, 48000), ("5.1", 6, 48000), ("mono", 1, 44100)]
+        ):
+            for part in range(10):
+                samples = np.full((channels, 1024), 0.1, np.float32)
+                frame = av.AudioFrame.from_ndarray(samples, "fltp", layout)
+                frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+                frame.pts = (10 * number + part) * 1024
+                for packet in track._encoded(frame):
+                    output.mux(packet)
+        for packet in track.flushed():
+            output.mux(packet)
+        copy.close()
+    buffer.seek(0)
+    with av.open(buffer) as written:
+        assert sum(frame.samples for frame in written.decode(audio=0)) > 28 * 1024

@@ -523,3 +523,50 @@ def test_planes_are_written_as_they_are_if_they_fit_and_else_the_picture(tmp_pat
     assert np.abs(written["fits"] - (255, 0, 0)).max() < 4
     assert np.abs(written["another matrix"] - 128).max() < 4
     assert np.abs(written["another range"] - 128).max() < 4
+
+
+@pytest.mark.parametrize(("start_s", "expected_s"), [(7.0, 3.0), (9.5, 0.0)], ids=["all of it", "a part"])
+def test_a_broadcast_begins_with_its_clock_and_a_part_with_its_first_frame(
+    tmp_path: Path, start_s: float, expected_s: float
+) -> None:
+    source = media.constant(tmp_path / "clip.ts")
+    sink = VideoFileSink(
+        tmp_path / "out.mkv", info_of(source, clock_start_s=7.0, start_s=start_s), Encoding(audio="none")
+    )
+    sink.write(frame(media.numbered(0), 0, 10.0))
+    sink.close()
+    assert media.frame_times(tmp_path / "out.mkv") == [pytest.approx(expected_s)]
+
+
+def test_sound_that_the_container_refuses_costs_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = media.with_sound(tmp_path / "in.mp4")
+    sink = VideoFileSink(tmp_path / "out.mp4", info_of(source))
+    sink.write(numbered(0))
+    muxer, refused = sink._muxer, []
+
+    class Refusing:
+        def mux(self, packets: Any) -> None:
+            if not isinstance(packets, list) and packets.stream.type == "audio" and not refused:
+                refused.append(packets)
+                raise av.error.ArgumentError(22, "Invalid argument")
+            muxer.mux(packets)  # type: ignore[union-attr]
+
+        def close(self) -> None:
+            muxer.close()  # type: ignore[union-attr]
+
+    monkeypatch.setattr(sink, "_muxer", Refusing())
+    for index in range(1, 20):
+        sink.write(numbered(index))
+    sink.close()
+    assert len(refused) == 1
+    assert len(media.frame_times(tmp_path / "out.mp4")) == 20
+    assert "in.mp4: 1 packet of sound left out: damaged, or back in time." in sink.notes
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("out.webm", True), ("out.mkv", False), ("out.mp4", False)])
+def test_wide_pixels_that_are_lost_are_told(tmp_path: Path, name: str, is_told: bool) -> None:
+    source = media.constant(tmp_path / "in.mp4", pixel_aspect=Fraction(64, 45))
+    sink = write(tmp_path / name, [media.numbered(0)], info_of(source, pixel_aspect=Fraction(64, 45)))
+    assert any("64:45" in note for note in sink.notes) == is_told
+    with av.open(str(tmp_path / name)) as written:
+        assert (written.streams.video[0].sample_aspect_ratio == Fraction(64, 45)) != is_told

@@ -392,3 +392,54 @@ def test_a_turned_an_odd_and_a_ten_bit_picture_have_no_planes(tmp_path: Path) ->
     odd, turned = media.odd_size(tmp_path / "odd.mp4"), media.rotated(tmp_path / "turned.mp4", 90)
     for path in (odd, turned, media.ten_bit(tmp_path / "ten.mkv")):
         assert read(path)[0].planes is None
+
+
+def test_a_part_begins_with_what_has_been_on_the_screen_for_a_while(tmp_path: Path) -> None:
+    screen = media.Clip(count=6, ticks=[0, 1, 2, 50, 51, 100], time_base=Fraction(1, 25)).write(tmp_path / "in.mkv")
+    cases: list[tuple[float, float | None, list[tuple[int, float]]]] = [
+        (1.0, 1.6, [(2, 1.0)]),
+        (1.0, 2.02, [(2, 1.0), (3, 2.0)]),
+        (2.0, 2.06, [(3, 2.0), (4, 2.04)]),
+        (0.05, 0.1, [(2, 0.08)]),
+    ]
+    for start_s, end_s, expected in cases:
+        source = VideoFileSource(screen, start_s=start_s, end_s=end_s)
+        seen = [(media.read_number(frame.image), round(frame.pts_s, 2)) for frame in source]
+        source.close()
+        assert seen == expected, (start_s, end_s)
+        assert source.bad_frames == 0
+
+
+def test_recordings_put_together_run_on(tmp_path: Path) -> None:
+    part = media.Clip(count=50, options={"preset": "ultrafast", "crf": "12", "g": "10"}).write(tmp_path / "part.ts")
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(2 * part.read_bytes())
+    source = VideoFileSource(joined)
+    times_s = np.array([frame.pts_s for frame in source])
+    source.close()
+    assert len(times_s) >= 98, "one may be lost at the seam"
+    assert np.diff(times_s).max() < 0.13
+    assert np.diff(times_s).min() > 0.03
+
+
+@pytest.mark.parametrize("trailer", [b"made with love, 2024", b"TAG" + bytes(125)])
+def test_a_trailer_is_no_damage(tmp_path: Path, trailer: bytes) -> None:
+    path = media.constant(tmp_path / "in.mp4")
+    path.write_bytes(path.read_bytes() + trailer)
+    source = VideoFileSource(path)
+    assert len(list(source)) == 20
+    assert source.bad_frames == 0
+    source.close()
+
+
+def test_what_is_lost_before_the_start_does_not_count(tmp_path: Path) -> None:
+    options = {"preset": "ultrafast", "crf": "12", "g": "25"}
+    whole = media.Clip(count=150, options=options).write(tmp_path / "in.ts").read_bytes()
+    packets = [whole[at : at + 188] for at in range(0, len(whole), 188)]
+    hole = len(packets) // 2
+    (tmp_path / "hole.ts").write_bytes(b"".join(packets[:hole] + packets[hole + 4 :]))
+    for start_s, is_told in ((0.0, True), (4.5, False)):
+        source = VideoFileSource(tmp_path / "hole.ts", start_s=start_s)
+        assert len(list(source)) > 20
+        assert (source.bad_frames > 0) == is_told
+        source.close()
