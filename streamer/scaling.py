@@ -13,6 +13,8 @@ from streamer.frames import Image, Size
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 
+STRIP = 16
+"""A picture of so many times the area that is seen of it is a strip."""
 RIM_PX = 4
 """What enlarging a picture looks at beside a pixel, and some more."""
 
@@ -56,12 +58,13 @@ def cover(image: Image, size: Size) -> Image:
     if (width, height) == size:
         return image
     scale = max(size.width / width, size.height / height)
-    # What is cut off is not scaled first, but for a rim that the scaling looks at: a strip may be very long.
-    across, down = (
-        max(0, int((side - wanted / scale) / 2) - RIM_PX) for side, wanted in zip((width, height), size, strict=True)
-    )
-    image = image[down : height - down, across : width - across]
-    height, width = image.shape[:2]
+    if width * height * scale**2 > STRIP * size.width * size.height:  # what is cut off of a strip is not scaled first
+        across, down = (
+            max(0, int((side - wanted / scale) / 2) - RIM_PX)
+            for side, wanted in zip((width, height), size, strict=True)
+        )
+        image = image[down : height - down, across : width - across]
+        height, width = image.shape[:2]
     scaled = Size(max(size.width, round(width * scale)), max(size.height, round(height * scale)))
     picture = shrink(image, scaled) if scale < 1 else cv2.resize(image, scaled, interpolation=cv2.INTER_CUBIC)
     left, top = (scaled.width - size.width) // 2, (scaled.height - size.height) // 2

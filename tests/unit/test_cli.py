@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,16 +81,22 @@ def test_a_wrong_word_is_answered_in_one_line(args: list[str], message: str) -> 
 
 
 @pytest.mark.parametrize(
-    "said",
+    "lines",
     [
-        "+- Missing argument ----+\n| Missing value for   |\n| argument '--crf'.   |\n| ------------------- |\n| For full helptext.. |\n",
-        "\x1b[31m╭─\x1b[0m Missing argument ─╮\n│ Missing value for\x1b[1m │\n│ argument '--crf'. │\n│ ──────── │\n│ For full │\n",
-        "———————\n+ Missing value for +\n+ argument '--crf'. +\n",
+        [
+            "+- Missing argument ----+",
+            "| Missing value for |",
+            "| argument '--crf'. |",
+            "| ----------- |",
+            "| For full |",
+        ],
+        ["\x1b[31m╭─\x1b[0m Missing ─╮", "│ Missing value for\x1b[1m │", "│ argument '--crf'. │", "│ ─── │", "│ For │"],
+        ["———————", "+ Missing value for +", "+ argument '--crf'. +"],
     ],
     ids=["plain", "colours", "other signs"],
 )
-def test_a_box_becomes_one_line_on_any_console(said: str) -> None:
-    assert cli._refusal(SystemExit(2), said).startswith("Missing value for argument '--crf'. (")
+def test_a_box_becomes_one_line_on_any_console(lines: list[str]) -> None:
+    assert cli._refusal(SystemExit(2), "\n".join(lines)).startswith("Missing value for argument '--crf'. (")
 
 
 def test_a_name_that_the_console_cannot_spell_is_spelt_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +104,7 @@ def test_a_name_that_the_console_cannot_spell_is_spelt_otherwise(monkeypatch: py
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(console, encoding="cp1252"))
 
     def run(config: object) -> int:
-        print("wrote \u65e5.mp4")
+        sys.stdout.write("wrote \u65e5.mp4\n")
         return 0
 
     monkeypatch.setattr(cli, "_stream", run)

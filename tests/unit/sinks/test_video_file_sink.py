@@ -545,8 +545,8 @@ def test_sound_that_the_container_refuses_costs_no_picture(tmp_path: Path, monke
     muxer, refused = sink._muxer, []
 
     class Refusing:
-        def mux(self, packets: Any) -> None:
-            if not isinstance(packets, list) and packets.stream.type == "audio" and not refused:
+        def mux(self, packets: object) -> None:
+            if isinstance(packets, av.Packet) and packets.stream.type == "audio" and not refused:
                 refused.append(packets)
                 raise av.error.ArgumentError(22, "Invalid argument")
             muxer.mux(packets)  # type: ignore[union-attr]
