@@ -13,6 +13,8 @@ from streamer.edge_colours import Colours, edge_of
 from streamer.frames import Alpha, Drawing, Frame, Image, Levels, Planes
 from streamer.yuv import PlatePlanes, rgb_to_yuv, yuv_to_rgb
 
+HARDLY_SEEN = 32
+"""Alpha, of 0..255, below which a pixel's own colour gives way to the person's."""
 INDISTINCT = 400.0
 """Squared distance of person's and room's colours below which they are hardly told apart, and left alone."""
 
@@ -62,6 +64,8 @@ def estimate_foreground(image: Image, alpha: Alpha) -> Image:
 
     Returns:
         RGB uint8 ``(h, w, 3)``, equal to ``image`` where the alpha is 0 and further than ``rim_px`` inside the person.
+        The fainter the alpha is below ``HARDLY_SEEN`` the more it is the person's carried colour: whoever raises the
+        alpha of such a picture finds no room there.
     """
     levels = _levels(alpha)
     edge = edge_of(image, levels)
@@ -153,18 +157,22 @@ def _spots(width: int, small: int) -> NDArray[np.int64]:
 
 @part_of_loops
 def _cleaned(
-    red: np.float32, green: np.float32, blue: np.float32, near: Colours, far: Colours
+    red: np.float32, green: np.float32, blue: np.float32, near: Colours, far: Colours, level: np.float32
 ) -> tuple[np.float32, np.float32, np.float32]:
-    """A colour moved away from the room's, ``far``, by its share of it, and never beyond the person's, ``near``."""
+    """A colour moved away from the room's, ``far``, by its share of it, and never beyond the person's, ``near``.
+
+    Where the alpha, of 0..255, is faint it is the person's: what the room has there beside its mean would stay.
+    """
     axis_r, axis_g, axis_b = far[0] - near[0], far[1] - near[1], far[2] - near[2]
     along = (red - near[0]) * axis_r + (green - near[1]) * axis_g + (blue - near[2]) * axis_b
     across = axis_r * axis_r + axis_g * axis_g + axis_b * axis_b
     share = min(max(along / (across + np.float32(INDISTINCT)), np.float32(0)), np.float32(1))
-    return (
-        min(max(red - share * axis_r, min(red, near[0])), max(red, near[0])),
-        min(max(green - share * axis_g, min(green, near[1])), max(green, near[1])),
-        min(max(blue - share * axis_b, min(blue, near[2])), max(blue, near[2])),
-    )
+    red = min(max(red - share * axis_r, min(red, near[0])), max(red, near[0]))
+    green = min(max(green - share * axis_g, min(green, near[1])), max(green, near[1]))
+    blue = min(max(blue - share * axis_b, min(blue, near[2])), max(blue, near[2]))
+    trust = min(level * np.float32(1 / HARDLY_SEEN), np.float32(1))
+    trust *= trust
+    return near[0] + (red - near[0]) * trust, near[1] + (green - near[1]) * trust, near[2] + (blue - near[2]) * trust
 
 
 @compiled(
@@ -219,7 +227,7 @@ def _lay(
                 continue
             near, far = person[spot_y, spots[x]], room[spot_y, spots[x]]
             red, green, blue = np.float32(own[3 * x]), np.float32(own[3 * x + 1]), np.float32(own[3 * x + 2])
-            cleaned = _cleaned(red, green, blue, near, far)
+            cleaned = _cleaned(red, green, blue, near, far, np.float32(level))
             for channel in range(3):
                 colour = cleaned[channel]
                 if mixes:
@@ -313,7 +321,7 @@ def _lay_blocks(
                     if (upper[x] if is_upper else lower[x]) != 255:
                         spot_y = upper_y if is_upper else lower_y
                         near, far = person[spot_y, spots[x]], room[spot_y, spots[x]]
-                        own_r, own_g, own_b = _cleaned(own_r, own_g, own_b, near, far)
+                        own_r, own_g, own_b = _cleaned(own_r, own_g, own_b, near, far, np.float32(level))
                     share = np.float32(level) * np.float32(1 / 255)
                     red += (own_r - red) * share
                     green += (own_g - green) * share

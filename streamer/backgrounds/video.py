@@ -21,6 +21,8 @@ AHEAD_FRAMES = 3
 """How many pictures the live decoder is ahead."""
 MAX_LAG_S = 0.5
 """A live video further behind its clock than this plays on from where it is, instead of rushing after."""
+LEAVE_S = 2.0
+"""How long the decoder may take to leave: a file on a drive that is gone hangs."""
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +136,9 @@ class AheadShots:
         """See ``Shots``."""
         self._stopped.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(LEAVE_S)
+            if self._thread.is_alive():
+                logger.warning("the background video does not answer, and is left behind")
 
     def _run(self) -> None:
         frames = self._reader.frames()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from streamer.compositing import INDISTINCT
+from streamer.compositing import HARDLY_SEEN, INDISTINCT
 from streamer.device_path.pictures import blurred, grey, half_up, picked, scaled, shrink
 from streamer.edge_colours import FAINT, NARROW_PX, SMALL_AREA_PX, WIDE_PX, rim_px
 from streamer.frames import Size
@@ -68,6 +68,7 @@ def replaced_background(own: Tensor, alpha: Tensor, background: Tensor) -> tuple
     share = ((own - person) * axis).sum(1, keepdim=True) / (axis.square().sum(1, keepdim=True).add_(INDISTINCT))
     cleaned = torch.addcmul(own, share.clamp_(0, 1), axis, value=-1)
     cleaned = torch.minimum(torch.maximum(cleaned, torch.minimum(own, person)), torch.maximum(own, person))
+    cleaned = torch.lerp(person, cleaned, (levels / HARDLY_SEEN).clamp_(max=1).square_())
     result = torch.addcmul(background, cleaned.sub_(background), levels / 255).round_()
     return torch.where(core, own, result), core
 

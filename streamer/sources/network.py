@@ -6,11 +6,11 @@ by the stream's own colour matrix, and it is there already for the files.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from urllib.parse import urlsplit, urlunsplit
 
 import av
 import numpy as np
@@ -23,16 +23,17 @@ from streamer.interfaces import SourceInfo
 from streamer.sources.live import NewestFrames
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https")
+SECRET = re.compile(r"([?&][^=&#]*(?:user|usr|name|pass|pwd|auth|token|key|secret|login)[^=&#]*=)[^&#]*", re.IGNORECASE)
+"""What a cheap camera wants behind the question mark."""
 PATIENCE_S = 10.0
 """How long a connection may take to open, and how long it may be silent."""
 
 
 def without_password(url: str) -> str:
     """The URL as it may be shown and logged."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    scheme, mark, rest = url.partition("://")
+    place = rest.rpartition("@")[2]  # a password may hold a slash, or all else that divides a URL
+    return scheme + mark + SECRET.sub(r"\1...", place)
 
 
 class NetworkSource:

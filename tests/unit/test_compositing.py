@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -172,3 +173,21 @@ def test_foreground_of_any_size_is_a_picture(height: int, width: int, seed: int)
     foreground = estimate_foreground(noise(seed, height, width), alpha)
     assert foreground.dtype == np.uint8
     assert foreground.shape == (height, width, 3)
+
+
+@pytest.mark.parametrize("softness_px", [2.0, 12.0, 30.0])
+def test_whoever_raises_a_faint_alpha_sees_no_room(softness_px: float) -> None:
+    rng = np.random.default_rng(5)
+    room = rng.integers(0, 2, (240, 320), np.uint8)[..., None] * np.full(3, 255, np.uint8)  # print on a wall
+    alpha = np.zeros((240, 320), np.float32)
+    alpha[60:, 120:200] = 1
+    soft = cv2.GaussianBlur(alpha, (0, 0), softness_px)
+    image = np.where(alpha[..., None] > 0.5, np.uint8(RED), room).astype(np.uint8)
+    given = estimate_foreground(image, soft).astype(float)
+    faint = (np.rint(soft * 255) > 0) & (soft < 0.05)
+    assert faint.sum() > 200
+    for channel in range(3):
+        black, white = (given[faint & (room[..., 0] == level), channel].mean() for level in (0, 255))
+        assert abs(white - black) < 64, "of 255 levels of the print"
+    clear = soft > 0.99
+    assert np.abs(given[clear] - image[clear]).max() <= 8

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from streamer.backgrounds import open_background
+from streamer.backgrounds.looped import LoopReader
 from streamer.backgrounds.video import AHEAD_FRAMES, AheadShots, Shot, VideoBackground
 from streamer.frames import Frame, Image, Size
 from streamer.interfaces import Background
@@ -297,3 +298,26 @@ def test_recordings_put_one_behind_the_other_are_all_shown(tmp_path: Path, opene
     path.write_bytes(joined)
     shown = np.array(levels_at(opened(path), [number / 25 + 0.001 for number in range(6)]))
     assert np.abs(shown - [10, 60, 110, 160, 200, 240]).max() <= 4
+
+
+def test_a_decoder_that_hangs_is_left_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.backgrounds.video.LEAVE_S", 0.01)
+    answers, hangs = threading.Event(), threading.Event()
+
+    class Hanging(LoopReader):
+        def frames(self) -> Generator[tuple[float, av.VideoFrame], None, None]:
+            hangs.set()
+            answers.wait(WAIT_S)
+            yield from ()
+
+    shots = AheadShots(Hanging(tmp_path / "on a drive that is gone.mp4", SIZE))
+    assert shots.due(0.0) is None
+    assert hangs.wait(WAIT_S)
+    shots.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the background video does not answer, and is left behind"
+    ]
+    answers.set()
+    shots._thread.join(WAIT_S)

@@ -103,6 +103,11 @@ def test_passwords_are_never_shown() -> None:
     assert "secret" not in str(caught.value)
     assert f"rtsp://127.0.0.1:{port}/live" in str(caught.value)
     assert without_password("rtsp://a:b@c@host:554/x?y=1") == "rtsp://host:554/x?y=1"
+    assert without_password("rtsp://me:se/cr#et@host/live") == "rtsp://host/live"
+    assert (
+        without_password("http://host/cgi?user=me&loginpas=secret&size=2")
+        == "http://host/cgi?user=...&loginpas=...&size=2"
+    )
 
 
 def test_an_unknown_scheme_is_answered_with_the_known_ones() -> None:
