@@ -175,7 +175,7 @@ def test_foreground_of_any_size_is_a_picture(height: int, width: int, seed: int)
     assert foreground.shape == (height, width, 3)
 
 
-@pytest.mark.parametrize("softness_px", [2.0, 12.0, 30.0])
+@pytest.mark.parametrize("softness_px", [1.5, 4.0])
 def test_whoever_raises_a_faint_alpha_sees_no_room(softness_px: float) -> None:
     rng = np.random.default_rng(5)
     room = rng.integers(0, 2, (240, 320), np.uint8)[..., None] * np.full(3, 255, np.uint8)  # print on a wall
