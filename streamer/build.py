@@ -33,6 +33,7 @@ from streamer.rendering import Renderer
 from streamer.scaling import keep_to_one_thread
 from streamer.segmentation import adapted
 from streamer.segmentation.within import within
+from streamer.sinks.beside import Beside
 from streamer.sinks.stills import Stills
 from streamer.sources.framed import PictureRules, framed
 from streamer.stats import Stats
@@ -146,6 +147,8 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
                     raise
                 outputs = preview_alone(str(error))  # it was nobody's wish, and there is another one
                 continue
+            if is_live and sinks.is_file(spec) and any(is_watched(other) for other in outputs):
+                sink = Beside(sink, spec)
             stack.callback(sink.abort)  # of a sink that was closed: nothing happens
             opened_sinks.append(sink)
         is_resting = _rest_when_unwanted(device, outputs, opened_sinks, config, controls, stack)
