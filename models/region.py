@@ -45,6 +45,8 @@ OVERLOOKED = 0.5
 SURE, PATIENCE = 0.99, 15
 """Where nobody was for the last ``REST`` pictures, whoever comes up must be seen as surely as that, from close by, for
 so many pictures at most: a bollard or a reflection in foil may look like somebody for a moment."""
+NEARLY_SURE = 0.9
+"""The same for whoever was seen so surely within the last ``CALM`` pictures."""
 LARGE = 0.5
 """Share of the picture beyond which nobody is hidden so: who then came up all at once would not be believed."""
 AT_LEAST_EVERY = 90
@@ -81,6 +83,7 @@ class Gaze:
         self._calm = 0
         self._absent = REST
         self._doubts = 0
+        self._unsure = CALM
         self._is_shown = False
         self.is_doubting = False
         """Whether somebody may be in the last picture who is not shown yet."""
@@ -115,6 +118,7 @@ class Gaze:
         else:
             found, people = self._matte_of_part(found, framing.box, ways)
         is_sure = _surest(found.alpha, people) >= SURE
+        self._unsure = 0 if is_sure else self._unsure + 1
         if is_sure:
             self._doubts = 0
         else:  # whoever is missed now and then is not begun with anew each time
@@ -154,7 +158,8 @@ class Gaze:
             return found, people
         everything = ways.look(ways.whole)
         everybody = around(everything.alpha)
-        if people is not None and _surest(found.alpha, people) >= SURE:
+        surest = _surest(found.alpha, people)
+        if people is not None and (surest >= SURE or (surest >= NEARLY_SURE and self._unsure < CALM)):
             larger = cv2.resize(found.alpha, everything.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
             if _is_overlooked(larger, everything.alpha):  # as somebody may be who is seen from farther off
                 everybody = _together(everybody, people)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.framing import WHOLE, Box, Framing, framing, looking_at
-from models.region import AT_LEAST_EVERY, CALM, MARGIN, PATIENCE, REST, SURE, Gaze, Look, around, region_of
+from models.region import AT_LEAST_EVERY, CALM, MARGIN, NEARLY_SURE, PATIENCE, REST, SURE, Gaze, Look, around, region_of
 from models.unet_config import COMPACT
 
 WIDTH, HEIGHT = 640, 360
@@ -312,6 +312,29 @@ def test_whoever_is_overlooked_in_the_whole_stays_while_seen_in_the_part(step: i
         assert looks <= 3
     for _ in range(2 * AT_LEAST_EVERY):
         assert scene.next((left, 120, left + 70, 300))[0][200, left + 35] == 1
+
+
+@pytest.mark.parametrize(("unsure", "stays"), [(1, True), (CALM - 1, True), (CALM + 1, False)])
+def test_who_was_surely_seen_is_not_overlooked_for_a_moment_of_doubt(unsure: int, stays: bool) -> None:
+    scene = Scene()
+    scene.next(SOMEBODY)
+    scene.certainty = NEARLY_SURE + 0.05
+    for _ in range(unsure - 1):
+        assert scene.next(SOMEBODY)[0][200, 300] == pytest.approx(scene.certainty)
+    scene.is_short_sighted = True
+    scene.room[:, 560:] = 255  # something moves beside them, so that the whole is looked at
+    alpha, looks = scene.next(SOMEBODY)
+    assert looks >= 2
+    assert (alpha[200, 300] > 0.9) == stays
+
+
+def test_who_is_hardly_seen_any_more_is_gone_with_the_look_around() -> None:
+    scene = Scene()
+    scene.next(SOMEBODY)
+    scene.certainty = NEARLY_SURE - 0.05
+    scene.is_short_sighted = True
+    scene.room[:, 560:] = 255
+    assert scene.next(SOMEBODY)[0].max() == 0
 
 
 def test_whoever_is_overlooked_beside_one_who_comes_in_stays() -> None:
