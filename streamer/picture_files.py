@@ -48,7 +48,11 @@ def _laid_on(bgra: NDArray[Any], behind: tuple[int, int, int]) -> Image:
 
 
 def is_heif(path: Path) -> bool:
-    """Whether the file is a photo as telephones store them (HEIF), of which FFmpeg shows one tile only."""
+    """Whether the file is a photo as telephones store them (HEIF), of which FFmpeg shows one tile only.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     with path.open("rb") as file:
         beginning = file.read(12)
     return beginning[4:8] == b"ftyp" and beginning[8:] in _HEIF_BRANDS

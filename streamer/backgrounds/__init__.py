@@ -117,6 +117,10 @@ def _file(spec: str) -> _Spec:
 
     if is_picture(Path(path)):
         return _Spec("picture", path=Path(path))
-    if is_heif(Path(path)):
+    try:
+        is_photo = is_heif(Path(path))
+    except OSError as error:
+        raise ConfigError(f"background '{spec}' cannot be read: {error.strerror}") from error
+    if is_photo:
         raise ConfigError(f"background '{spec}' is a HEIF photo, which cannot be read: convert it to JPEG")
     return _Spec("video", path=Path(path))

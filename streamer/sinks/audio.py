@@ -213,7 +213,7 @@ class _CopiedTrack:
         self.unfit = 0
 
     def carried(self, packet: Packet[AudioStream]) -> Iterator[Packet[Stream]]:
-        if self._last is not None and packet.dts is not None and packet.dts <= self._last:
+        if self._last is not None and packet.dts is not None and packet.dts < self._last:
             self.unfit += 1
             return
         self._last = packet.dts

@@ -85,8 +85,7 @@ class VideoFileSource:
             begin = self._clock_start = clock_start(self._container)
             self._start = self._tick_from(begin + Fraction(start_s)) if start_s > 0 or begin > 0 else None
             self._end = None if end_s is None else self._tick_from(begin + Fraction(end_s))
-            is_broadcast = self._container.format.name in BROADCAST_FORMATS
-            self._steadier = ClockSteadier() if is_broadcast else None
+            self._steadier = self._new_clock()
             self._reformatter, self._reformatting = VideoReformatter(), threading.Lock()
             self._pictures = self._decode(seek=start_s > 0)
             with yielding_threads():
@@ -185,8 +184,12 @@ class VideoFileSource:
                 yield from pictures
                 return
             self._bad = self._packets_read = self._packets_decodable = self._frames_decoded = 0
+            self._steadier = self._new_clock()
         self._container.seek(0)
         yield from self._decoded()
+
+    def _new_clock(self) -> ClockSteadier | None:
+        return ClockSteadier() if self._container.format.name in BROADCAST_FORMATS else None
 
     def _decoded(self) -> Iterator[VideoFrame]:
         for packet in self._packets():

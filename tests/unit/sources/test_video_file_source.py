@@ -443,3 +443,12 @@ def test_what_is_lost_before_the_start_does_not_count(tmp_path: Path) -> None:
         assert len(list(source)) > 20
         assert (source.bad_frames > 0) == is_told
         source.close()
+
+
+def test_looking_for_the_key_frame_of_a_broadcast_is_no_jump_of_its_clock(tmp_path: Path) -> None:
+    options = {"preset": "ultrafast", "crf": "12", "g": "150", "keyint_min": "150", "sc_threshold": "0"}
+    path = media.Clip(count=200, options=options).write(tmp_path / "in.ts")
+    source = VideoFileSource(path, start_s=5.0, end_s=5.2)
+    seen = [media.read_number(frame.image) for frame in source]
+    source.close()
+    assert seen == [125, 126, 127, 128, 129]
