@@ -83,7 +83,7 @@ class Gaze:
         self._calm = 0
         self._absent = REST
         self._doubts = 0
-        self._unsure = CALM
+        self._unsure, self._last = CALM, WHOLE
         self._is_shown = False
         self.is_doubting = False
         """Whether somebody may be in the last picture who is not shown yet."""
@@ -119,6 +119,7 @@ class Gaze:
             found, people = self._matte_of_part(found, framing.box, ways)
         is_sure = _surest(found.alpha, people) >= SURE
         self._unsure = 0 if is_sure else self._unsure + 1
+        self._last = people if is_sure and people is not None else self._last
         if is_sure:
             self._doubts = 0
         else:  # whoever is missed now and then is not begun with anew each time
@@ -151,6 +152,8 @@ class Gaze:
         """The matte and where people are, after a look at that region."""
         self._pictures += 1
         people = around(found.alpha)
+        if people is not None and self._unsure < CALM and _surest(found.alpha, people) < NEARLY_SURE:
+            found, people, region = self._looked_again(found, people, region, ways)
         changed = self._changed_beside(found.picture, region)
         is_due = self._pictures >= AT_LEAST_EVERY or bool(changed.any())
         if not is_due and _has_space(people, region, CUT):
@@ -175,6 +178,19 @@ class Gaze:
             return everything, everybody
         closer, who = self._closer(everything, everybody, ways)
         return (closer, who) if who else (everything, everybody)
+
+    def _looked_again(self, found: Look, people: Box | None, region: Box, ways: _Ways) -> tuple[Look, Box | None, Box]:
+        """Those who were surely there a moment ago and hardly are: seen as large as can be, where they were then."""
+        box = region_of(self._last, CLOSE)
+        framing = ways.part(box)
+        if framing is None or _area(box) >= _area(region):
+            return found, people, region
+        again = ways.look(framing)
+        who = around(again.alpha)
+        if _surest(again.alpha, who) < max(NEARLY_SURE, _surest(found.alpha, people)):
+            return found, people, region
+        self._box, self._calm = box, 0
+        return again, who, box
 
     def _closer(self, found: Look, people: Box | None, ways: _Ways) -> tuple[Look, Box | None]:
         """Look closer at people who were found in the whole, if there are any and it can be closer."""
@@ -237,10 +253,10 @@ def around(alpha: NDArray[np.float32]) -> Box | None:
     return Box(left / full_w, top / full_h, (left + width) / full_w, (top + height) / full_h)
 
 
-def region_of(people: Box) -> Box:
-    """The smallest region that leaves some space around them."""
-    left, right = _span(people.left, people.right)
-    top, bottom = _span(people.top, people.bottom)
+def region_of(people: Box, margin: float = MARGIN) -> Box:
+    """The smallest region that leaves some space around them, as a share of the picture's side."""
+    left, right = _span(people.left, people.right, margin)
+    top, bottom = _span(people.top, people.bottom, margin)
     return Box(left, top, right, bottom)
 
 
@@ -253,8 +269,8 @@ def glance(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
-def _span(low: float, high: float) -> tuple[float, float]:
-    wanted = min(high + MARGIN, 1) - max(low - MARGIN, 0)
+def _span(low: float, high: float, margin: float) -> tuple[float, float]:
+    wanted = min(high + margin, 1) - max(low - margin, 0)
     side = next(side for side in SIDES if side >= wanted)
     start = min(max((low + high - side) / 2, 0.0), 1 - side)
     return start, start + side

@@ -31,6 +31,8 @@ class Scene:
         self.shown = (0, 0)
         self.certainty = 1.0
         self.is_short_sighted = self.is_long_sighted = False
+        self.clear_from_px = 0
+        """Width of all of the picture from which on people are seen for certain; below it half so."""
 
     def next(self, *people: Person) -> tuple[NDArray[np.float32], int]:
         """The matte of the next picture at its own size, and how many looks it took."""
@@ -46,7 +48,8 @@ class Scene:
             seen = np.zeros((height, width), np.float32)
             part = np.s_[y : y + how.padded[1], x : x + how.padded[0]]
             if not (self.is_short_sighted if how == ENTIRE else self.is_long_sighted):
-                seen[part] = cv2.resize(truth, how.content, interpolation=cv2.INTER_AREA)[part] * self.certainty
+                certainty = self.certainty if width >= self.clear_from_px else 0.6
+                seen[part] = cv2.resize(truth, how.content, interpolation=cv2.INTER_AREA)[part] * certainty
             return Look(cv2.resize(picture, how.content, interpolation=cv2.INTER_AREA).astype(np.uint8), seen)
 
         part = partial(looking_at, width=WIDTH, height=HEIGHT, config=COMPACT, share=1.0)
@@ -326,6 +329,20 @@ def test_who_was_surely_seen_is_not_overlooked_for_a_moment_of_doubt(unsure: int
     alpha, looks = scene.next(SOMEBODY)
     assert looks >= 2
     assert (alpha[200, 300] > 0.9) == stays
+
+
+def test_who_is_hardly_seen_any_more_is_looked_at_as_large_as_can_be() -> None:
+    scene = Scene()
+    scene.next((100, 60, 420, 360))
+    scene.next((240, 130, 330, 360))
+    wide = scene.looks[-1].content[0]
+    scene.clear_from_px = wide + 20
+    alpha, looks = scene.next((244, 130, 334, 360))
+    assert scene.shown[1] > wide
+    assert alpha[200, 290] == 1
+    assert looks == 3, "and around, where they were when they were larger"
+    assert scene.next((246, 130, 336, 360))[1] == 1, "it stays there"
+    assert scene.next((246, 130, 336, 360))[0][200, 290] == 1
 
 
 def test_who_is_hardly_seen_any_more_is_gone_with_the_look_around() -> None:
