@@ -118,10 +118,9 @@ class Gaze:
         else:
             found, people = self._matte_of_part(found, framing.box, ways)
         is_sure = _surest(found.alpha, people) >= SURE
-        self._unsure = 0 if is_sure else self._unsure + 1
-        self._last = people if is_sure and people is not None else self._last
+        self._unsure += 1
         if is_sure:
-            self._doubts = 0
+            self._doubts, self._unsure, self._last = 0, 0, people or self._last
         else:  # whoever is missed now and then is not begun with anew each time
             self._doubts = max(0, self._doubts - 1) if people is None else self._doubts + 1
         if people is not None:
@@ -152,8 +151,10 @@ class Gaze:
         """The matte and where people are, after a look at that region."""
         self._pictures += 1
         people = around(found.alpha)
-        if people is not None and self._unsure < CALM and _surest(found.alpha, people) < NEARLY_SURE:
+        surest = _surest(found.alpha, people)
+        if people is not None and self._unsure < CALM and surest < NEARLY_SURE:
             found, people, region = self._looked_again(found, people, region, ways)
+            surest = _surest(found.alpha, people)
         changed = self._changed_beside(found.picture, region)
         is_due = self._pictures >= AT_LEAST_EVERY or bool(changed.any())
         if not is_due and _has_space(people, region, CUT):
@@ -161,7 +162,6 @@ class Gaze:
             return found, people
         everything = ways.look(ways.whole)
         everybody = around(everything.alpha)
-        surest = _surest(found.alpha, people)
         if people is not None and (surest >= SURE or (surest >= NEARLY_SURE and self._unsure < CALM)):
             larger = cv2.resize(found.alpha, everything.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
             if _is_overlooked(larger, everything.alpha):  # as somebody may be who is seen from farther off
@@ -179,7 +179,7 @@ class Gaze:
         closer, who = self._closer(everything, everybody, ways)
         return (closer, who) if who else (everything, everybody)
 
-    def _looked_again(self, found: Look, people: Box | None, region: Box, ways: _Ways) -> tuple[Look, Box | None, Box]:
+    def _looked_again(self, found: Look, people: Box, region: Box, ways: _Ways) -> tuple[Look, Box | None, Box]:
         """Those who were surely there a moment ago and hardly are: seen as large as can be, where they were then."""
         box = region_of(self._last, CLOSE)
         framing = ways.part(box)
@@ -244,13 +244,18 @@ class Gaze:
 
 def around(alpha: NDArray[np.float32]) -> Box | None:
     """Where the people of a matte, ``(h, w)`` in [0, 1], are; None: there is nobody."""
-    person = (alpha[::2, ::2] > PERSON).view(np.uint8)
-    person = cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((LEAST_PX, LEAST_PX), np.uint8))
+    person = without_specks(alpha[::2, ::2] > PERSON)
     left, top, width, height = cv2.boundingRect(person)
     if not width:
         return None
     full_h, full_w = person.shape
     return Box(left / full_w, top / full_h, (left + width) / full_w, (top + height) / full_h)
+
+
+def without_specks(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """What of a mask, ``(h, w)``, lies in squares of ``LEAST_PX``."""
+    opened = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, np.ones((LEAST_PX, LEAST_PX), np.uint8))
+    return opened.astype(np.uint8, copy=False)
 
 
 def region_of(people: Box, margin: float = MARGIN) -> Box:

@@ -38,12 +38,12 @@ def check_outputs(outputs: Sequence[str], config: StreamConfig) -> None:
         if not sinks.is_file(spec):
             continue
         path = Path(spec)
-        if any(sinks.is_file(other) and path.absolute() == Path(other).absolute() for other in outputs[:number]):
+        if any(sinks.is_file(other) and _is_same_file(path, Path(other)) for other in outputs[:number]):
             raise ConfigError(f"output {spec} is named twice")
         if is_pattern(spec):
             _check_pattern(spec, config, read)
             continue
-        if any(is_same_file(path, other) for other in read):
+        if any(_is_same_file(path, other) for other in read):
             raise ConfigError(f"output {spec} is also what is read: choose another name")
         if path.is_file() and not config.overwrite:
             raise ConfigError(f"output {spec} exists: choose another name, or --overwrite to replace it")
@@ -60,11 +60,11 @@ def check_statistics(path: Path, config: StreamConfig) -> None:
         SinkError: there is no such folder, or nothing can be written in it.
     """
     check_folder(path, str(path))
-    if any(is_same_file(path, other) for other in (*_what_is_read(config), *map(Path, config.output))):
+    if any(_is_same_file(path, other) for other in (*_what_is_read(config), *map(Path, config.output))):
         raise ConfigError(f"--stats {path} is also the input, an output or another file that is used: choose another")
 
 
-def is_same_file(path: Path, other: Path) -> bool:
+def _is_same_file(path: Path, other: Path) -> bool:
     """Whether the two are one file, or will be."""
     if path.exists() and other.exists():
         return path.samefile(other)

@@ -95,9 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             return _fail(f"the program failed ({error}); STREAMER_DEBUG=1 shows where", PROGRAM_FAULT)
-        return _fail(
-            f"{error.filename}: {error.strerror}", BAD_INPUT
-        )  # a name that is too long, a folder that is closed
+        # A name that is too long, a folder that is closed.
+        return _fail(f"{error.filename}: {error.strerror}", BAD_INPUT)
     except Exception as error:
         cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _fail(f"the program failed ({cause}); STREAMER_DEBUG=1 shows where", PROGRAM_FAULT)

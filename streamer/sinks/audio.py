@@ -241,7 +241,7 @@ class _EncodedTrack:
         self._target.codec_context.bit_rate = bits_per_channel * channels
         _describe_as(self._target, source)
         self._resampler: AudioResampler | None = None
-        self._kind: tuple[object, ...] = ()
+        self._kind: tuple[object, ...] | None = None
         self.unfit = 0
 
     def carried(self, packet: Packet[AudioStream] | None) -> Iterator[Packet[Stream]]:
@@ -262,16 +262,17 @@ class _EncodedTrack:
 
     def _encoded(self, frame: AudioFrame | None) -> Iterator[Packet[Stream]]:
         """The frame as the encoder wants it; None: what the resampler still holds. Broadcasts change their channels."""
-        kind = self._kind if frame is None else (frame.format.name, frame.layout.name, frame.sample_rate)
-        if self._resampler is not None:
-            left = self._resampler.resample(None) if frame is None or kind != self._kind else []
-            ready = left if frame is None or kind != self._kind else self._resampler.resample(frame)
-        else:
-            ready = []
-        if frame is not None and kind != self._kind:
-            context = self._target.codec_context
-            self._resampler, self._kind = AudioResampler(context.format, context.layout, context.sample_rate), kind
-            ready = [*ready, *self._resampler.resample(frame)]
+        kind = None if frame is None else (frame.format.name, frame.layout.name, frame.sample_rate)
+        ready: list[AudioFrame] = []
+        if self._resampler is not None and kind != self._kind:
+            ready += self._resampler.resample(None)
+            self._resampler = None
+        self._kind = kind
+        if frame is not None:
+            if self._resampler is None:
+                context = self._target.codec_context
+                self._resampler = AudioResampler(context.format, context.layout, context.sample_rate)
+            ready += self._resampler.resample(frame)
         for each in ready:
             yield from cast("list[Packet[Stream]]", self._target.encode(each))
 
