@@ -39,7 +39,7 @@ def test_live_frames_are_measured_alone_and_beside_a_painter(clip):
         assert 0 < times.frames <= FRAMES
         assert times.frames + times.dropped <= FRAMES
         assert 0 < times.p50_ms <= times.p95_ms <= times.p99_ms
-        assert 0 <= times.rate_fps < 60  # one frame alone has no rate
+        assert (times.rate_fps > 0) == (times.frames > 1)  # one frame alone has no rate
 
 
 def test_painter_that_cannot_be_opened_is_told(clip):
