@@ -104,7 +104,7 @@ def save_mattes(mattes: dict[str, Matte], pictures: list[Path], folder: Path) ->
 
 
 def _seeing(args: argparse.Namespace) -> Seeing:
-    return Seeing(args.input_share, not args.whole, LOOKS[args.looks])
+    return Seeing(args.input_share, not args.whole, LOOKS[args.looks], 0 if args.whole else args.look_ahead)
 
 
 def score_configuration(args: argparse.Namespace) -> None:
@@ -171,7 +171,7 @@ def main() -> int:
         help="of the network's usual input, as far as the picture has it; 1.8 is the program's fine detail",
     )
     parser.add_argument(
-        "--whole", action="store_true", help="never look closer at the part with somebody in it, as on a GPU"
+        "--whole", action="store_true", help="never look closer at the part with somebody in it, nor ahead, as on a GPU"
     )
     parser.add_argument(
         "--looks",
@@ -180,6 +180,9 @@ def main() -> int:
         help="whether mirror images are looked at, too: after doubtful mattes, as the program does; with 1.8 and twice "
         "it is its finest detail",
     )
+    parser.add_argument(
+        "--look-ahead", type=int, default=12, help="frames of clips that wait for those behind them; 0 = none, as live"
+    )
     parser.add_argument("--validation", action="store_true", help="only files whose number ends in 9")
     parser.add_argument("--against", choices=["mediapipe"])
     parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="interpreter that has the peer")
@@ -187,6 +190,8 @@ def main() -> int:
     asked = [args.config, args.images, args.video]
     if asked.count(None) != 2 or (args.config is not None and args.data is None):
         parser.error("name a configuration with --data, or --images, or --video")
+    if args.look_ahead < 0:
+        parser.error("--look-ahead takes 0 or more frames")
     if not 0 <= args.steadiness < 1:
         parser.error(f"--steadiness must be from 0 to below 1, not {args.steadiness:g}")
     if not 0.1 <= args.input_share <= 16:

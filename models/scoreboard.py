@@ -23,6 +23,7 @@ from models.contrast import stretch_contrast
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
 from models.detail import Detail, coarser
 from models.framing import NEARLY, settling
+from models.look_ahead import LookAhead
 from models.matting import USUALLY, Matte, Seeing, look, matte_picture, resized
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
@@ -82,13 +83,12 @@ def our_entry(network: UNet, sequences: Sequences, *, steadiness: float, seeing:
     matte_picture(network, sequences[0][0], seeing)  # the first call also sets the runtime up
     mattes, durations_ms = [], []
     for pictures in sequences:
-        habits, steadied = _Habits(network, seeing, steadiness), []
-        for picture in pictures:
-            started_s = time.perf_counter()
-            alpha = habits.matte(picture) if len(pictures) > 1 else matte_picture(network, picture, seeing)
-            durations_ms.append((time.perf_counter() - started_s) * 1e3)
-            steadied.append(alpha)
-        mattes.append(steadied)
+        started_s = time.perf_counter()
+        if len(pictures) > 1:
+            mattes.append(_clip_mattes(network, pictures, seeing, steadiness))
+        else:
+            mattes.append([matte_picture(network, picture, seeing) for picture in pictures])
+        durations_ms.append((time.perf_counter() - started_s) * 1e3 / len(pictures))
     return Entry(mattes, statistics.median(durations_ms))
 
 
@@ -119,32 +119,28 @@ def _read_video(path: Path) -> list[Picture]:
     return pictures
 
 
-class _Habits:
-    """What the program does with one clip's mattes, at the size at which it does it.
-
-    Args:
-        network: whose mattes.
-        seeing: how it looks at them.
-        steadiness: how much of the mean of earlier mattes a still pixel keeps.
-    """
-
-    def __init__(self, network: UNet, seeing: Seeing, steadiness: float) -> None:
-        self._network, self._seeing = network, seeing
-        self._gaze, self._steadier, self._detail = Gaze(), Steadier(steadiness), Detail()
-
-    def matte(self, picture: Picture) -> Matte:
-        """The next picture's, ``(h, w, 3)`` to float32 ``(h, w)``."""
+def _clip_mattes(network: UNet, pictures: Sequence[Picture], seeing: Seeing, steadiness: float) -> list[Matte]:
+    """What the program does with one clip's mattes, at the size at which it does it: float32 ``(h, w)`` each."""
+    gaze, steadier, detail = Gaze(), Steadier(steadiness), Detail()
+    ahead = LookAhead(seeing.ahead) if seeing.ahead else None
+    fine: list[tuple[Matte, Matte | None, Matte]] = []
+    settled: list[Matte] = []
+    for picture in pictures:
         height, width = picture.shape[:2]
-        seen, found = look(self._network, picture, self._gaze, self._seeing)
-        size = settling(width, height)
-        if size[0] > NEARLY * found.shape[1]:
-            settled = self._steadier.steady(seen, stretch_contrast(found))
-        else:
-            before = stretch_contrast(coarser(found, size))
-            shrunk = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-            settled = self._steadier.steady(shrunk, before)
-            settled = self._detail.put_back(stretch_contrast(found), before, settled, self._steadier.kept)
-        return resized(settled, picture)
+        seen, found = look(network, picture, gaze, seeing)
+        size, before, own = settling(width, height), None, stretch_contrast(found)
+        if size[0] <= NEARLY * found.shape[1]:
+            before = own = stretch_contrast(coarser(found, size))
+            seen = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        steadied = steadier.steady(seen, own)
+        fine.append((found, before, steadier.kept))
+        settled += [steadied] if ahead is None else ahead.put(seen, steadied, steadier.kept)
+    if ahead is not None:
+        settled += ahead.rest()
+    return [
+        resized(alpha if before is None else detail.put_back(stretch_contrast(found), before, alpha, kept), picture)
+        for picture, alpha, (found, before, kept) in zip(pictures, settled, fine, strict=True)
+    ]
 
 
 def peer_entries(sequences: Sequences, interpreter: Path) -> dict[str, Entry]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from models import compiled
 from streamer import backgrounds, networks, painter, sinks, sources, web
+from streamer.ahead import FramesAhead
 from streamer.auto_center import AutoCenter
 from streamer.blending import Blending
 from streamer.chosen_outputs import check_outputs, check_statistics, default_outputs, encoding, has_alpha, is_watched
@@ -129,6 +130,8 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             picture=source.info.picture,
             hold=frame_path.hold if frame_path else None,
         )
+        waits = config.look_ahead > 0 and isinstance(frame_path, HostPath) and not is_live
+        ahead = FramesAhead(config.look_ahead) if waits else None
         hotkeys: Hotkeys | None = None
         if is_live:
             hotkeys = stack.enter_context(closing(_open_hotkeys(config, outputs, controls)))
@@ -158,6 +161,7 @@ def opened(config: StreamConfig, *, on_written: Callable[[Frame], None]) -> Iter
             opened_sinks,
             stats,
             matte=renderer.matte,
+            ahead=ahead,
             is_live=source.info.is_live,
             on_stall=renderer.safe_image,
             last_look=renderer.last_look,

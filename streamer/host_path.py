@@ -30,9 +30,13 @@ class HeldHere:
     def __init__(self, path: HostPath, frame: Frame, settled: Settled) -> None:
         self.size = frame.size
         self.small = settled.alpha
-        self._settled = settled
+        self.settled = settled
         self._path = path
         self._frame = frame
+
+    def revised(self, alpha: Alpha) -> HeldHere:
+        """The same frame with another small alpha, of the same size."""
+        return HeldHere(self._path, self._frame, self.settled._replace(alpha=alpha))
 
     def full(self) -> Alpha:
         """See ``HeldMatte``."""
@@ -43,7 +47,7 @@ class HeldHere:
         return self._path.compositor.compose(self._frame, self._levels(), background)
 
     def _levels(self) -> Levels:
-        return self._path.segmenter.refined(self._frame.pixels, self._settled)
+        return self._path.segmenter.refined(self._frame.pixels, self.settled)
 
 
 class HostPath:

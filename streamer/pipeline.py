@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from streamer.channels import Channel, ChannelClosed
 from streamer.errors import GenerationCancelled, SourceError
@@ -37,6 +37,18 @@ Ending: TypeAlias = Literal["finished", "stopped", "interrupted"]
 """How a run ends that does not fail: the source ended; somebody asked it to stop; Ctrl-C."""
 
 logger = logging.getLogger(__name__)
+
+
+class Ahead(Protocol):
+    """Where what was made of frames waits for what is made of later ones."""
+
+    def put(self, matted: Any) -> Sequence[object]:
+        """Take the next; gives those that need not wait any longer, in order."""
+        ...
+
+    def rest(self) -> Sequence[object]:
+        """Those that still wait, once no more come."""
+        ...
 
 
 class _LeftInSource:
@@ -68,6 +80,7 @@ class Pipeline:
             live, what the source let go before it was taken is the queue ``source``.
         matte: the first and longest part of the work on a frame, if it can be done apart; called on the thread
             ``matte``. None = ``render`` gets the frames themselves.
+        ahead: what ``matte`` made waits there for what it makes of later frames. None = nothing waits.
         is_live: True = the newest frame wins; False = every frame once.
         on_stall: makes the picture of a given size that watched sinks show before the first frame of a live source,
             and whenever no frame came for ``stall_after_s``. Called on the output thread.
@@ -92,6 +105,7 @@ class Pipeline:
         stats: Stats,
         *,
         matte: Callable[[Frame], object] | None = None,
+        ahead: Ahead | None = None,
         is_live: bool,
         on_stall: Callable[[Size], Image] | None = None,
         last_look: Callable[[Frame], Frame] = lambda frame: frame,
@@ -106,6 +120,7 @@ class Pipeline:
     ) -> None:
         self._source = source
         self._matte_frame = matte
+        self._ahead = ahead
         self._render_frame = render
         self._output = Output(
             sinks,
@@ -231,7 +246,11 @@ class Pipeline:
         for frame in self._frames:
             with self._stats.time("matte"):
                 matted = self._matte_frame(frame)
-            self._matted.put(matted)
+                ready = [matted] if self._ahead is None else self._ahead.put(matted)
+            for each in ready:
+                self._matted.put(each)
+        for each in self._ahead.rest() if self._ahead is not None else ():
+            self._matted.put(each)
 
     def _render(self) -> None:
         for matted in self._matted:

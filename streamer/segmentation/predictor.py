@@ -33,6 +33,8 @@ class Settled(NamedTuple):
 
     alpha: Alpha
     """float32 ``(h', w')`` in [0, 1]. What it calls room, or person, stays that: it is this that is to be judged."""
+    picture: Image | None = None
+    """What it was settled by: RGB uint8 ``(h', w', 3)``."""
     network: Alpha | None = None
     """The network's own if that is larger."""
     before: Alpha | None = None
@@ -220,12 +222,12 @@ class NetworkSegmenter:
             )
         size = self._settling(*self._picture) if self._settling and self._picture else None
         if size is None or size[0] > NEARLY * seen.shape[1]:
-            return Settled(self._settled(seen, small))
+            return Settled(self._settled(seen, small), seen, kept=self._steadier.kept)
         coarse = coarser(small, size)
         picture = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
         alpha = self._settled(picture, coarse)
         self._settled_number += 1
-        return Settled(alpha, network=small, before=coarse, kept=self._steadier.kept, number=self._settled_number)
+        return Settled(alpha, picture, small, coarse, self._steadier.kept, self._settled_number)
 
     def detailed(self, settled: Settled) -> Alpha:
         """The settled matte at the network's size: float32 in [0, 1].

@@ -1,0 +1,385 @@
+"""What the frames around one tell about it: for recordings, which can wait for what comes next.
+
+A network that sees each frame for itself misses somebody in the first frames in which only a shoulder has come in, and
+for single frames later. What it sees is the same thing in all of them, and is a person in all of them or in none. So
+each pixel is followed through the frames before and after, as far as it looks the same there, and their mattes vote.
+Edges are averaged along the same ways, over the next frame on either side.
+
+Nothing is taken from a place that looks otherwise: no frame's person is left in another's picture.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import cached_property
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.compiled import INTEGER, Argument, compiled, given, made, part_of_loops
+from models.correspondence import Correspondence, Part, follow
+
+Picture = NDArray[np.uint8]
+Matte = NDArray[np.float32]
+Votes = NDArray[np.float32]
+
+JUMP, JUMP_PX = 0.5, 3
+"""A patch of so many pixels a side, in pictures half as large, in which the matte of the same thing jumps by so much
+from one frame to the next asks for a vote."""
+DECAY = 0.98
+"""Weight of a frame's vote for each frame in between."""
+MISSED, MISSED_PX = 0.35, 5
+"""Mean of the votes above which somebody was missed, if the matte has less than ``UNSEEN`` on so many pixels a side."""
+UNSEEN = 0.4
+FALSE, FALSE_PX = 0.25, 3
+"""Mean of the votes of the frames before, and of those behind, below which what the matte shows is nobody."""
+REACH_PX = 9
+"""Side of the window by which what is mended is widened, up to where votes and matte agree."""
+NOBODY, SOMEBODY = 0.15, 0.5
+"""Means of the votes that are an alpha of 0 and of 1."""
+COVERED = 0.7
+"""Share of a body, as the frames beside show it, that must be there for any of it to be mended: no torn-off pieces."""
+SOLID = 0.7
+"""Share of its convex hull that a body of which more than half is added takes at least."""
+LEAST_BODY = 0.004
+"""Share of the picture that a body takes at least."""
+AROUND_PX, STEP_PX = 24, 32
+"""What surrounds the people that is looked at, and the multiple of which its sides are."""
+SEEN = 0.02
+"""An alpha from which on there may be somebody."""
+EDGE_PX = 5
+"""Side of the window by which edges are widened to be averaged."""
+EDGE = 0.4
+"""Difference of the alpha from the next frame's up to which the two are averaged; more is another answer."""
+
+
+class _Moment:
+    """A frame that waits, or has gone and is still asked."""
+
+    def __init__(self, picture: Picture, alpha: Matte, kept: Matte | None) -> None:
+        height, width = alpha.shape
+        self.picture: Final = np.array(picture, order="C")
+        self.half: Final = cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+        self.alpha: Final = np.ascontiguousarray(alpha)
+        self.half_alpha: Final = cv2.resize(self.alpha, self.half.shape[1::-1], interpolation=cv2.INTER_AREA)
+        unsure = ((self.alpha > SEEN) & (self.alpha < 1 - SEEN)).view(np.uint8)
+        near = cv2.dilate(unsure, _square(EDGE_PX)).astype(np.float32)
+        self.free: Final = near if kept is None else near * (1 - kept)
+        """1 near edges, less where the matte is averaged over time already, else 0: how much of it may be averaged."""
+        self.people: Final = _box(self.alpha > SEEN)
+        """Where somebody may be."""
+        self.half_people: Final = _box(self.half_alpha > SEEN)
+        """Likewise, in the picture half as large."""
+        self.jumps = False
+        """Whether the matte jumps from the frame before to this one."""
+        self.half_back: Correspondence | None = None
+        """To the frame before, both pictures half as large; None = nobody is in either."""
+        self.half_onward: Correspondence | None = None
+        """From the frame before to this one, likewise."""
+        self.back: Correspondence | None = None
+        """To the frame before; None = not looked for yet."""
+        self.onward: Correspondence | None = None
+        """From the frame before to this one, likewise."""
+        self.votes: Votes | None = None
+        """Of this frame and those before it: their weighted sum and the weights, ``(h, w, 2)``."""
+
+    @cached_property
+    def own_vote(self) -> Votes:
+        """Of this frame alone."""
+        return np.dstack((self.alpha, np.ones_like(self.alpha)))
+
+
+class LookAhead:
+    """Mends mattes by those of other frames. Not thread-safe.
+
+    Args:
+        frames: how many frames are waited for, and so many that have gone are asked, too; 1 or more.
+    """
+
+    def __init__(self, frames: int) -> None:
+        if frames < 1:
+            raise ValueError(f"looking ahead takes 1 frame or more, not {frames}")
+        self._frames = frames
+        self._moments: deque[_Moment] = deque()
+        self._gone = 0
+        self._people: Part | None = None
+        """Where somebody may be in any of the frames that are asked."""
+
+    def put(self, picture: Picture, alpha: Matte, kept: Matte | None = None) -> list[Matte]:
+        """Take the next frame; gives what is mended now, in order.
+
+        Args:
+            picture: RGB uint8 ``(h, w, 3)``, of one size until ``rest``.
+            alpha: its matte, float32 ``(h, w)`` in [0, 1].
+            kept: the share of the frame before in it, in [0, 1], where it is averaged already; None = nowhere.
+
+        Returns:
+            float32 ``(h, w)`` in [0, 1] each: nothing at first, then one for each frame.
+
+        Raises:
+            ValueError: another size.
+        """
+        moment = _Moment(picture, alpha, kept)
+        if self._moments:
+            before = self._moments[-1]
+            if before.picture.shape != moment.picture.shape or before.alpha.shape != moment.alpha.shape:
+                raise ValueError(f"a picture of {picture.shape} after one of {before.picture.shape}")
+            self._compare(before, moment)
+        self._moments.append(moment)
+        return [self._next()] if len(self._moments) - self._gone > self._frames else []
+
+    def rest(self) -> list[Matte]:
+        """What is still to come, once there are no more frames; then it begins anew."""
+        mattes = [self._next() for _ in range(len(self._moments) - self._gone)]
+        self._moments.clear()
+        self._gone = 0
+        return mattes
+
+    def _next(self) -> Matte:
+        at = self._gone
+        alpha = self._moments[at].alpha
+        self._people = _around(alpha, *(moment.people for moment in self._moments))
+        if self._people is not None and any(moment.jumps for moment in self._moments):
+            alpha = self._voted(at)
+        alpha = self._averaged(at, alpha)
+        self._gone += 1
+        if self._gone > self._frames:
+            self._moments.popleft()
+            self._gone -= 1
+            first = self._moments[0]
+            first.back = first.onward = first.half_back = first.half_onward = None
+            first.jumps = False
+        return alpha
+
+    def _compare(self, before: _Moment, moment: _Moment) -> None:
+        """Find out how things moved between two frames, roughly, and whether their mattes say the same of them."""
+        part = _around(moment.half_alpha, before.half_people, moment.half_people)
+        if part is None:
+            return
+        moment.half_back = follow(moment.half, before.half, part)
+        moment.half_onward = follow(before.half, moment.half, part)
+        jump = cv2.absdiff(moment.half_back.fetched(before.half_alpha), moment.half_alpha) * moment.half_back.fits
+        moment.jumps = bool(cv2.erode((jump > JUMP).view(np.uint8), _square(JUMP_PX)).any())
+
+    def _averaged(self, at: int, alpha: Matte) -> Matte:
+        """The alpha averaged with those beside it, along the ways of what is seen, where they hardly differ."""
+        own = self._moments[at]
+        after = self._moments[at + 1] if at + 1 < len(self._moments) else None
+        total, weight = alpha.copy(), np.ones_like(alpha)
+        if own.half_back is not None:
+            _add(self._moments[at - 1].alpha, own.half_back.places, own.half_back.fits, alpha, own.free, total, weight)
+        if after is not None and after.half_onward is not None:
+            _add(after.alpha, after.half_onward.places, after.half_onward.fits, alpha, own.free, total, weight)
+        total /= weight
+        return total
+
+    def _voted(self, at: int) -> Matte:
+        """The alpha with whom it missed, and without whom it made up, by the votes of the frames around."""
+        own = self._moments[at]
+        votes, later = self._votes_before(at), self._moments[-1].own_vote
+        for index in range(len(self._moments) - 2, at - 1, -1):
+            later = _carried(later, self._onward(index + 1), self._moments[index])
+        mean = (votes[..., 0] + later[..., 0] - own.alpha) / (votes[..., 1] + later[..., 1] - 1)
+        said = np.clip((mean - np.float32(NOBODY)) * np.float32(1 / (SOMEBODY - NOBODY)), 0, 1)
+        missed = _grown((own.alpha < UNSEEN) & (mean > MISSED), MISSED_PX) & (own.alpha < said)
+        if missed.any():
+            shown = (own.alpha > 0.5) | (missed & (said > 0.5))
+            missed &= _whole(shown, own.alpha > 0.5, self._beside(at))
+        most = np.maximum(votes[..., 0] / votes[..., 1], later[..., 0] / later[..., 1])
+        false = _grown((own.alpha > 0.5) & (most < FALSE), FALSE_PX) & (own.alpha > said)
+        return np.where(missed | false, said, own.alpha)
+
+    def _beside(self, at: int) -> NDArray[np.bool_]:
+        """Where the bodies of the frames beside that one would be in it."""
+        bodies = np.zeros(self._moments[at].alpha.shape, np.bool_)
+        if at > 0:
+            bodies |= self._back(at).fetched(self._moments[at - 1].alpha) > 0.5
+        if at + 1 < len(self._moments):
+            bodies |= self._onward(at + 1).fetched(self._moments[at + 1].alpha) > 0.5
+        return bodies
+
+    def _votes_before(self, at: int) -> Votes:
+        """The votes of that frame and those before it."""
+        first = at
+        while first > 0 and self._moments[first].votes is None:
+            first -= 1
+        for index in range(first, at + 1):
+            moment = self._moments[index]
+            if moment.votes is None:
+                before = self._moments[index - 1].votes if index else None
+                moment.votes = moment.own_vote if before is None else _carried(before, self._back(index), moment)
+        votes = self._moments[at].votes
+        assert votes is not None
+        return votes
+
+    def _back(self, at: int) -> Correspondence:
+        """Where what that frame shows is in the one before."""
+        own, before = self._moments[at], self._moments[at - 1]
+        own.back = self._known(own.back) or self._find(own, before)
+        return own.back
+
+    def _onward(self, at: int) -> Correspondence:
+        """Where what the frame before that one shows is in that one."""
+        own, before = self._moments[at], self._moments[at - 1]
+        own.onward = self._known(own.onward) or self._find(before, own)
+        return own.onward
+
+    def _known(self, way: Correspondence | None) -> Correspondence | None:
+        """That way, unless it was looked for in too small a part."""
+        return way if way is not None and self._people is not None and way.part.holds(self._people) else None
+
+    def _find(self, here: _Moment, there: _Moment) -> Correspondence:
+        assert self._people is not None  # else there is nobody to follow
+        return follow(here.picture, there.picture, self._people)
+
+
+def _carried(votes: Votes, way: Correspondence, moment: _Moment) -> Votes:
+    """That frame's own vote, and those of another one for its pixels."""
+    result = moment.own_vote.copy()
+    _carry(votes, way.places, way.fits, np.float32(DECAY), *way.part, result)
+    return result
+
+
+def _whole(shown: NDArray[np.bool_], own: NDArray[np.bool_], beside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a body is shown as a whole, ``(h, w)``.
+
+    Args:
+        shown: what would be shown.
+        own: the part of it that is not added.
+        beside: the bodies of other frames.
+    """
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats((beside | shown).view(np.uint8), connectivity=8)
+    there, by_itself = (np.bincount(labels[mask], minlength=count) for mask in (shown, own))
+    is_whole = (there >= COVERED * sizes[:, cv2.CC_STAT_AREA]) & (there >= LEAST_BODY * shown.size)
+    is_whole[0] = False
+    for label in np.flatnonzero(is_whole & (by_itself < 0.5 * there)):
+        points = cv2.findNonZero((shown & (labels == label)).view(np.uint8))
+        is_whole[label] = there[label] >= SOLID * cv2.contourArea(cv2.convexHull(points))
+    return is_whole[labels]
+
+
+def _box(mask: NDArray[np.bool_]) -> Part | None:
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return Part(left, top, left + width, top + height) if width else None
+
+
+def _around(alpha: Matte, *boxes: Part | None) -> Part | None:
+    """The part of a picture that holds these boxes, and some of what is around; None = there are none."""
+    found = [box for box in boxes if box is not None]
+    if not found:
+        return None
+    height, width = alpha.shape
+    lefts, tops, rights, bottoms = zip(*found, strict=True)
+    return Part(
+        max(0, (min(lefts) - AROUND_PX) // STEP_PX * STEP_PX),
+        max(0, (min(tops) - AROUND_PX) // STEP_PX * STEP_PX),
+        min(width, -(-(max(rights) + AROUND_PX) // STEP_PX) * STEP_PX),
+        min(height, -(-(max(bottoms) + AROUND_PX) // STEP_PX) * STEP_PX),
+    )
+
+
+def _grown(mask: NDArray[np.bool_], least_px: int) -> NDArray[np.bool_]:
+    """What is left of a mask in patches of at least so many pixels a side, widened."""
+    core = cv2.erode(mask.view(np.uint8), _square(least_px))
+    return cv2.dilate(core, _square(REACH_PX)) > 0
+
+
+def _square(side_px: int) -> NDArray[np.uint8]:
+    return np.ones((side_px, side_px), np.uint8)
+
+
+@part_of_loops
+def _corner(at: np.float32, length: int) -> tuple[int, int, np.float32]:
+    """Between which two pixels a place lies, and the second one's share in it."""
+    inside = min(max(at, np.float32(0)), np.float32(length - 1))
+    first = int(inside)
+    return first, min(first + 1, length - 1), inside - np.float32(first)
+
+
+@compiled(
+    *(given("float32", 3, packed=True) for _ in range(2)),
+    given("float32", 2, packed=True),
+    Argument("float32"),
+    *(INTEGER for _ in range(4)),
+    made("float32", 3, packed=True),
+)
+def _carry(
+    votes: Votes,
+    places: Matte,
+    fits: Matte,
+    decay: np.float32,
+    from_x: int,
+    from_y: int,
+    to_x: int,
+    to_y: int,
+    result: Votes,
+) -> None:
+    """Add the votes of another frame for the same things, in a part of the picture.
+
+    Args:
+        votes: of the other frame, ``(h, w, 2)``.
+        places: where this frame's pixels are there, ``(h, w, 2)``.
+        fits: 1 where they are to be seen there, ``(h, w)``.
+        decay: the weight of those votes.
+        from_x: where the part begins.
+        from_y: likewise.
+        to_x: where it ends.
+        to_y: likewise.
+        result: ``(h, w, 2)``. Written to.
+    """
+    height, width = fits.shape
+    for y in range(from_y, to_y):
+        for x in range(from_x, to_x):
+            if fits[y, x] == 0:
+                continue
+            left, right, share_x = _corner(places[y, x, 0], width)
+            top, bottom, share_y = _corner(places[y, x, 1], height)
+            for index in range(2):
+                upper = votes[top, left, index] + (votes[top, right, index] - votes[top, left, index]) * share_x
+                lower = votes[bottom, left, index]
+                lower += (votes[bottom, right, index] - votes[bottom, left, index]) * share_x
+                result[y, x, index] += decay * (upper + (lower - upper) * share_y)
+
+
+@compiled(
+    given("float32", 2, packed=True),
+    given("float32", 3, packed=True),
+    *(given("float32", 2, packed=True) for _ in range(3)),
+    *(made("float32", 2, packed=True) for _ in range(2)),
+)
+def _add(beside: Matte, places: Matte, fits: Matte, alpha: Matte, free: Matte, total: Matte, weight: Matte) -> None:
+    """Add another frame's alpha where the same is to be seen there and it hardly differs.
+
+    Args:
+        beside: that alpha, ``(h, w)``.
+        places: where this frame's pixels are there, both pictures half as large, ``(h / 2, w / 2, 2)``.
+        fits: 1 where they are to be seen there, ``(h / 2, w / 2)``.
+        alpha: this frame's, ``(h, w)``.
+        free: its, see ``_Moment``.
+        total: the weighted sum so far. Written to.
+        weight: of what is in it. Written to.
+    """
+    height, width = alpha.shape
+    rows, columns = fits.shape
+    most = np.float32(EDGE)
+    per_row, per_column = np.float32(height) / np.float32(rows), np.float32(width) / np.float32(columns)
+    for y in range(height):
+        row = y * rows // height
+        for x in range(width):
+            if free[y, x] == 0:
+                continue
+            column = x * columns // width
+            if fits[row, column] == 0:
+                continue
+            at_x = np.float32(x) + (places[row, column, 0] - np.float32(column)) * per_column
+            at_y = np.float32(y) + (places[row, column, 1] - np.float32(row)) * per_row
+            left, right, share_x = _corner(at_x, width)
+            top, bottom, share_y = _corner(at_y, height)
+            upper = beside[top, left] + (beside[top, right] - beside[top, left]) * share_x
+            lower = beside[bottom, left] + (beside[bottom, right] - beside[bottom, left]) * share_x
+            other = upper + (lower - upper) * share_y
+            if abs(other - alpha[y, x]) < most:
+                total[y, x] += free[y, x] * other
+                weight[y, x] += free[y, x]
