@@ -14,6 +14,8 @@ from models.compiled import INTEGER, Argument, compiled, given, made
 Picture = NDArray[np.uint8]
 Values = NDArray[np.float32]
 
+LEAST_PX = 16
+"""Sides of the smallest picture in which movement is looked for."""
 WINDOW_PX = 5
 """Side of the window over which two pictures are compared, so that noise does not count."""
 UNLIKE = 2.5
@@ -65,7 +67,7 @@ def _grid(height: int, width: int) -> Values:
     return np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
 
 
-def follow(here: Picture, there: Picture, part: Part) -> Correspondence:
+def follow(here: Picture, there: Picture, part: Part, *, least_unlike: float = LEAST_UNLIKE) -> Correspondence:
     """Where what ``here`` shows in a part of it lies in the same part ``there``; beside that nothing fits.
 
     By optical flow: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", arXiv 1603.03590.
@@ -73,7 +75,8 @@ def follow(here: Picture, there: Picture, part: Part) -> Correspondence:
     Args:
         here: RGB uint8 ``(h, w, 3)``.
         there: of the same size.
-        part: at least 32 pixels either way, or the whole picture.
+        part: of less than ``LEAST_PX`` either way, it is taken for still.
+        least_unlike: difference in levels up to which it is the same, however little noise there is.
 
     Raises:
         ValueError: they are of two sizes.
@@ -83,15 +86,17 @@ def follow(here: Picture, there: Picture, part: Part) -> Correspondence:
     rows, columns = slice(part.top, part.bottom), slice(part.left, part.right)
     height, width = here.shape[:2]
     here, there = np.ascontiguousarray(here[rows, columns]), np.ascontiguousarray(there[rows, columns])
-    greys = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (here, there)]
-    # A new one each time: a small picture changes its scales for good, and then it takes ten times as long.
-    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    flow = finder.calc(*greys, None)  # type: ignore[call-overload]  # None = begin with no movement
+    flow: Values = np.zeros((*here.shape[:2], 2), np.float32)
+    if min(here.shape[:2]) >= LEAST_PX:
+        # A new one each time: a small picture changes its scales for good, and then it takes ten times as long.
+        finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        grey, grey_there = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (here, there))
+        finder.calc(grey, grey_there, flow)
     moved, still = (np.empty(here.shape[:2], np.float32) for _ in range(2))
     _compare(here, there, flow, moved, still)
     window = (WINDOW_PX, WINDOW_PX)
     moved, still = cv2.blur(moved, window), cv2.blur(still, window)
-    unlike = np.clip(UNLIKE * np.median(np.minimum(moved, still)[::3, ::3]), LEAST_UNLIKE, MOST_UNLIKE)
+    unlike = np.clip(UNLIKE * np.median(np.minimum(moved, still)[::3, ::3]), least_unlike, MOST_UNLIKE)
     places, fits = _grid(height, width).copy(), np.zeros((height, width), np.float32)
     _judge(moved, still, np.float32(unlike), flow, part.left, part.top, places, fits)
     return Correspondence(part, places, fits)

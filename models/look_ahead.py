@@ -49,6 +49,8 @@ AROUND_PX, STEP_PX = 24, 32
 """What surrounds the people that is looked at, and the multiple of which its sides are."""
 SEEN = 0.02
 """An alpha from which on there may be somebody."""
+LENIENT = 10.0
+"""Difference in levels up to which it is the same edge: of a sharp one, half as large, flow leaves so much."""
 EDGE_PX = 5
 """Side of the window by which edges are widened to be averaged."""
 EDGE = 0.4
@@ -158,8 +160,8 @@ class LookAhead:
         part = _around(moment.half_alpha, before.half_people, moment.half_people)
         if part is None:
             return
-        moment.half_back = follow(moment.half, before.half, part)
-        moment.half_onward = follow(before.half, moment.half, part)
+        moment.half_back = follow(moment.half, before.half, part, least_unlike=LENIENT)
+        moment.half_onward = follow(before.half, moment.half, part, least_unlike=LENIENT)
         jump = cv2.absdiff(moment.half_back.fetched(before.half_alpha), moment.half_alpha) * moment.half_back.fits
         moment.jumps = bool(cv2.erode((jump > JUMP).view(np.uint8), _square(JUMP_PX)).any())
 

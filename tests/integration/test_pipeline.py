@@ -189,6 +189,51 @@ def test_render_gets_what_matte_made_in_order_while_the_next_is_matted() -> None
     assert sink.indices == list(range(50))
 
 
+class Waiting:
+    """Lets frames wait for so many others."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._frames = count, list[Frame]()
+
+    def put(self, matted: Frame) -> list[Frame]:
+        self._frames.append(matted)
+        return [self._frames.pop(0)] if len(self._frames) > self._count else []
+
+    def rest(self) -> list[Frame]:
+        frames, self._frames = self._frames, []
+        return frames
+
+
+@pytest.mark.parametrize("waiting", [3, 1000])
+def test_frames_that_wait_for_those_behind_them_come_in_order_and_to_the_last(waiting: int) -> None:
+    sink = RecordingSink()
+    pipeline = Pipeline(ScriptedSource(50), same, [sink], Stats(), matte=same, ahead=Waiting(waiting), is_live=False)
+    assert pipeline.run() == "finished"
+    assert sink.indices == list(range(50))
+
+
+def test_after_a_stop_those_that_wait_are_written_too() -> None:
+    matted: list[int] = []
+    sink = RecordingSink()
+
+    def matte(frame: Frame) -> Frame:
+        matted.append(frame.index)
+        return frame
+
+    pipeline = Pipeline(
+        ScriptedSource(1_000_000),
+        same,
+        [sink],
+        Stats(),
+        matte=matte,
+        ahead=Waiting(7),
+        is_live=False,
+        should_stop=lambda: len(sink.frames) >= 5,
+    )
+    assert pipeline.run() == "stopped"
+    assert sink.indices == matted
+
+
 def test_measurements_cover_every_stage_the_queues_and_the_latency() -> None:
     source, stats = ScriptedSource(10), Stats()
     source.bad_frames = 3

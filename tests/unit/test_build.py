@@ -299,6 +299,28 @@ def test_a_preview_makes_a_file_live(clip: Path, weights: Path, monkeypatch: pyt
         assert stream.pipeline.run() == "stopped"
 
 
+@pytest.mark.parametrize(
+    ("output", "frames", "waits"),
+    [("out.mp4", 12, [12]), ("out.mp4", 3, [3]), ("out.mp4", 0, []), ("preview", 12, [])],
+)
+def test_frames_of_a_recording_wait_for_those_behind_them_and_live_none_does(
+    output: str, frames: int, waits: list[int], clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+
+    class Noted(build.FramesAhead):
+        def __init__(self, frames: int) -> None:
+            waited.append(frames)
+            super().__init__(frames)
+
+    monkeypatch.setattr(build, "FramesAhead", Noted)
+    monkeypatch.setattr(sinks, "open_sink", lambda spec, info, **wishes: NullSink())
+    where = output if output == "preview" else str(tmp_path / output)
+    config = StreamConfig(input=str(clip), output=(where,), device="cpu", look_ahead=frames)
+    with build.opened(config, on_written=ignore):
+        assert waited == waits
+
+
 def test_wrong_weights_close_the_source_and_leave_nothing(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

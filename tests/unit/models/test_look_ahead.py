@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from models.look_ahead import LookAhead
+from models.metrics import dtssd, iou
+
+HEIGHT, WIDTH, AHEAD = 180, 320, 6
+
+
+def textured(height: int, width: int, seed: int, low: int, high: int) -> np.ndarray:
+    grain = np.random.default_rng(seed).integers(low, high, (height // 10 + 2, width // 10 + 2, 3), np.uint8)
+    return cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+WALL = textured(HEIGHT, WIDTH, 1, 0, 110)
+BODY = textured(120, 80, 2, 140, 255)
+
+
+def scene(left: float, wall: np.ndarray = WALL) -> tuple[np.ndarray, np.ndarray]:
+    """A bright body before a dark wall, its left edge there, and the true matte."""
+    canvas = np.dstack((BODY.astype(np.float32), np.full(BODY.shape[:2], 255, np.float32)))
+    place = np.array([[1, 0, left], [0, 1, 40]], np.float32)
+    moved = cv2.warpAffine(canvas, place, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
+    alpha = moved[..., 3] / 255
+    picture = moved[..., :3] + wall * (1 - alpha[..., None])
+    return picture.round().astype(np.uint8), alpha
+
+
+def mended(frames: list[tuple[np.ndarray, np.ndarray]], ahead: int = AHEAD) -> list[np.ndarray]:
+    look_ahead, mattes = LookAhead(ahead), []
+    for index, (picture, alpha) in enumerate(frames):
+        ready = look_ahead.put(picture, alpha)
+        assert len(ready) == (index >= ahead)
+        mattes += ready
+    return mattes + look_ahead.rest()
+
+
+def walk(count: int, speed: float, start: float = 10) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [scene(start + speed * index) for index in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 3, AHEAD, AHEAD + 1, 20])
+def test_each_frame_comes_once_and_right_mattes_stay_as_they_are(count):
+    frames = walk(count, 3)
+    mattes = mended(frames)
+    assert len(mattes) == count
+    for matte, (_, truth) in zip(mattes, frames, strict=True):
+        assert matte.dtype == np.float32
+        assert np.abs(matte - truth).max() < 0.25  # where an edge lies between pixels
+        assert np.abs(matte - truth).mean() < 0.003
+
+
+@pytest.mark.parametrize("speed", [0.0, 3.0])
+@pytest.mark.parametrize("at", [0, 7, 19])
+def test_who_is_missed_in_one_frame_is_there(speed, at):
+    frames = walk(20, speed)
+    truth = frames[at][1]
+    frames[at] = frames[at][0], np.zeros_like(truth)
+    assert iou(mended(frames)[at], truth) > 0.9
+
+
+def test_who_comes_in_is_there_from_the_first_frame_on():
+    frames = [scene(-70 + 8 * index) for index in range(20)]
+    late = [(picture, alpha * (index >= 4)) for index, (picture, alpha) in enumerate(frames)]
+    mattes = mended(late)
+    for index, least in ((1, 0.7), (2, 0.8), (3, 0.85)):
+        assert iou(mattes[index], frames[index][1]) > least
+
+
+def test_who_leaves_is_there_to_the_last_frame_and_not_in_the_next():
+    frames = [scene(200 + 8 * index) for index in range(20)]
+    early = [(picture, alpha * (index < 11)) for index, (picture, alpha) in enumerate(frames)]
+    mattes = mended(early)
+    assert iou(mattes[11], frames[11][1]) > 0.85
+    assert frames[16][1].max() == 0
+    assert max(matte.max() for matte in mattes[16:]) < 0.05
+
+
+def test_a_hole_for_one_frame_is_filled():
+    frames = walk(16, 2)
+    picture, truth = frames[8]
+    holed = truth.copy()
+    holed[80:120, 50:90] = 0
+    frames[8] = picture, holed
+    assert mended(frames)[8][84:116, 54:86].min() > 0.9
+
+
+def test_what_is_seen_for_one_frame_only_is_nobody():
+    frames = walk(16, 2)
+    picture, truth = frames[8]
+    more = truth.copy()
+    more[8:32, 240:280] = 0.9
+    frames[8] = picture, more
+    assert mended(frames)[8][:36, 220:].max() < 0.1
+
+
+def test_what_is_seen_in_most_frames_of_something_that_stands_there_stays():
+    frames = walk(24, 0)
+    seen = [(picture, alpha if index % 3 else np.zeros_like(alpha)) for index, (picture, alpha) in enumerate(frames)]
+    for matte in mended(seen)[2:-2]:
+        assert iou(matte, frames[0][1]) > 0.9
+
+
+def test_nobody_is_carried_over_a_cut():
+    other = textured(HEIGHT, WIDTH, 9, 60, 200)
+    frames = walk(10, 2) + [(other, np.zeros((HEIGHT, WIDTH), np.float32))] * 10
+    mattes = mended(frames)
+    assert iou(mattes[9], frames[9][1]) > 0.95
+    assert max(matte.max() for matte in mattes[10:]) == 0
+
+
+@pytest.mark.parametrize("speed", [4.0, 18.0])
+def test_no_frame_shows_where_somebody_was_or_will_be(speed):
+    frames = walk(14, speed)
+    rng = np.random.default_rng(5)
+    spoilt = [(picture, alpha * (rng.random() > 0.3)) for picture, alpha in frames]
+    for matte, (_, truth) in zip(mended(spoilt), frames, strict=True):
+        far = cv2.dilate(truth, np.ones((17, 17), np.uint8)) == 0
+        assert matte[far].max() < 0.05
+
+
+def test_edges_that_tremble_become_steadier():
+    frames = walk(24, 1.5)
+    rng = np.random.default_rng(3)
+    shaken = [
+        (picture, np.clip(alpha + (rng.normal(0, 0.3) * alpha * (1 - alpha) * 4), 0, 1).astype(np.float32))
+        for picture, alpha in ((picture, cv2.GaussianBlur(alpha, (0, 0), 1.5)) for picture, alpha in frames)
+    ]
+    truth = np.stack([cv2.GaussianBlur(alpha, (0, 0), 1.5) for _, alpha in frames])
+    before, after = np.stack([alpha for _, alpha in shaken]), np.stack(mended(shaken))
+    assert dtssd(after, truth) < 0.8 * dtssd(before, truth)
+
+
+def test_what_is_averaged_over_time_already_is_left_alone():
+    frames = walk(10, 1.5)
+    kept = np.ones((HEIGHT, WIDTH), np.float32)
+    look_ahead, mattes = LookAhead(2), []
+    for picture, alpha in frames:
+        mattes += look_ahead.put(picture, alpha, kept)
+    mattes += look_ahead.rest()
+    for matte, (_, truth) in zip(mattes, frames, strict=True):
+        assert np.array_equal(matte, truth)
+
+
+def test_after_the_rest_it_begins_anew():
+    look_ahead = LookAhead(3)
+    frames = walk(8, 2)
+    runs = []
+    for _ in range(2):
+        mattes = [matte for frame in frames for matte in look_ahead.put(*frame)]
+        runs.append(mattes + look_ahead.rest())
+    small = np.zeros((20, 30, 3), np.uint8), np.zeros((20, 30), np.float32)
+    look_ahead.put(*small)
+    assert np.array_equal(runs[0], runs[1])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 16), (33, 70)])
+def test_small_pictures_are_no_trouble(size):
+    rng = np.random.default_rng(1)
+    frames = [
+        (rng.integers(0, 256, (*size, 3), np.uint8), rng.integers(0, 2, size).astype(np.float32)) for _ in range(9)
+    ]
+    mattes = mended(frames, ahead=3)
+    assert all(matte.shape == size and 0 <= matte.min() <= matte.max() <= 1 for matte in mattes)
+
+
+def test_the_callers_picture_may_be_written_over():
+    frames, buffer = walk(10, 3), np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    look_ahead, mattes = LookAhead(4), []
+    for picture, alpha in frames:
+        buffer[:] = picture
+        mattes += look_ahead.put(buffer, alpha)
+    assert np.array_equal(mattes + look_ahead.rest(), mended(frames, ahead=4))
+
+
+def test_another_size_and_no_frames_are_refused():
+    with pytest.raises(ValueError, match="1 frame or more"):
+        LookAhead(0)
+    look_ahead = LookAhead(2)
+    look_ahead.put(*scene(10))
+    with pytest.raises(ValueError, match="after one of"):
+        look_ahead.put(np.zeros((20, 30, 3), np.uint8), np.zeros((20, 30), np.float32))
