@@ -22,6 +22,8 @@ SIZE = (512, 288)
 FPS = 30
 STILL_SHARE, HANDHELD_SHARE = 0.3, 0.3
 """How many of the clips show a person who keeps still, and how many are filmed by hand."""
+SHUTTER = 0.5
+"""For how much of the time between two frames the shutter is open."""
 ROOM_BELOW = 1.3
 """People are placed on a canvas this many times the clip's height: their bodies go on below the lower edge."""
 
@@ -39,6 +41,43 @@ def make_clips(people: Sequence[CutOut], rooms: Sequence[Picture], *, count: int
     for number in range(count):
         rng = np.random.default_rng([number, 2026])
         yield _clip(rng, people[int(rng.integers(len(people)))], rooms[int(rng.integers(len(rooms)))], length)
+
+
+def make_entrances(people: Sequence[CutOut], rooms: Sequence[Picture], *, count: int, length: int) -> Iterator[Clip]:
+    """Clips in which somebody comes in from one side, and half of the time leaves by the other: likewise the same ones.
+
+    In half of them it is the camera that pans.
+    """
+    for number in range(count):
+        rng = np.random.default_rng([number, 2027])
+        yield _entrance(rng, people[int(rng.integers(len(people)))], rooms[int(rng.integers(len(rooms)))], length)
+
+
+def _entrance(rng: np.random.Generator, person: CutOut, room: Picture, length: int) -> Clip:
+    width, height = SIZE
+    body, matte = place(rng, person, width, height)
+    wall = background(rng, room, 2 * width, height)
+    stays, pans = rng.random() < 0.5, rng.random() < 0.5
+    speed_px, side, noise = rng.uniform(3, 18), rng.choice([-1, 1]), rng.uniform(1, 4)
+    blur_px = max(1, round(speed_px * SHUTTER))
+    share = matte[..., None].astype(np.float32) / 255
+    layer = np.dstack((body * share, share))
+    frames, mattes = [], []
+    for moment in range(length):
+        away = moment - length / 2
+        is_still = stays and away >= 0
+        at = 0.0 if is_still else float(side * speed_px * away)
+        moved = cv2.warpAffine(layer, np.array([[1, 0, at], [0, 1, 0]]), SIZE, flags=cv2.INTER_LINEAR)
+        shift = np.array([[1, 0, (at if pans else 0.0) - width / 2], [0, 1, 0]])
+        behind = cv2.warpAffine(wall, shift, SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        if not is_still:
+            moved = cv2.blur(moved, (blur_px, 1))
+            behind = cv2.blur(behind, (blur_px, 1)) if pans else behind
+        alpha = moved[..., 3:]
+        picture = moved[..., :3] + (1 - alpha) * behind + rng.normal(0, noise, (height, width, 3))
+        frames.append(picture.round().clip(0, 255).astype(np.uint8))
+        mattes.append((alpha[..., 0] * 255).round())
+    return Clip(np.stack(frames), np.stack(mattes).astype(np.uint8))
 
 
 def _clip(rng: np.random.Generator, person: CutOut, room: Picture, length: int) -> Clip:

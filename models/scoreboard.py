@@ -18,7 +18,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from models.clips import make_clips
+from models.clips import make_clips, make_entrances
 from models.contrast import stretch_contrast
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
 from models.detail import Detail, coarser
@@ -34,6 +34,7 @@ from models.unet import UNet
 
 Sequences: TypeAlias = Sequence[Sequence[Picture]]
 CLIPS, CLIP_LENGTH = 24, 24
+ENTRANCES, ENTRANCE_LENGTH = 16, 40
 EMPTY_ROOMS = 100
 VIDEO_FRAMES, VIDEO_WIDTH_PX = 300, 512
 """What is looked at of a real video."""
@@ -58,7 +59,7 @@ class Entry:
 
 
 def validation_sets(config: TrainConfig, config_path: Path, data: Path) -> list[ValidationSet]:
-    """What the configuration validates on, clips of its people over rooms that are not trained on, and empty rooms."""
+    """What the configuration validates on, its people in clips over rooms that are not trained on, and empty rooms."""
     pairs = {folder: load_pairs(data / folder, validation=True) for folder in config.validation}
     left_out = left_out_rooms(config, config_path)
     rooms = list(
@@ -72,8 +73,10 @@ def validation_sets(config: TrainConfig, config_path: Path, data: Path) -> list[
         for folder, found in pairs.items()
     ]
     clips = list(make_clips(people, rooms, count=CLIPS, length=CLIP_LENGTH))
-    truths = [list(clip.mattes / np.float32(255)) for clip in clips]
-    sets.append(ValidationSet("clips", [list(clip.frames) for clip in clips], truths))
+    entrances = list(make_entrances(people, rooms, count=ENTRANCES, length=ENTRANCE_LENGTH))
+    for name, made in (("clips", clips), ("entrances", entrances)):
+        truths = [list(clip.mattes / np.float32(255)) for clip in made]
+        sets.append(ValidationSet(name, [list(clip.frames) for clip in made], truths))
     sets.append(ValidationSet("empty rooms", [[cv2.resize(room, (384, 288))] for room in rooms[:EMPTY_ROOMS]]))
     return sets
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.clips import SIZE, make_clips
+from models.clips import SIZE, make_clips, make_entrances
 from models.datasets import CutOut
 from models.scoreboard import ValidationSet, scores
 
@@ -33,6 +33,21 @@ def test_the_matte_lies_where_the_person_is(person: CutOut) -> None:
         redness = clip.frames[..., 0].astype(int) - clip.frames[..., 1]
         if (clip.mattes == 255).any():
             assert np.median(redness[clip.mattes == 255]) > 60
+        assert np.median(redness[clip.mattes == 0]) < 0
+
+
+def test_people_come_in_and_stay_or_leave(person: CutOut) -> None:
+    first, again = (list(make_entrances([person], [ROOM], count=12, length=60)) for _ in range(2))
+    shown = np.array([[(matte > 127).mean() for matte in clip.mattes] for clip in first])
+    came_in = shown[:, 0] < 0.3 * shown[:, 30]
+    assert came_in.mean() > 0.6  # the others are slow, and are in it from the beginning
+    left = shown[:, -1] < 0.3 * shown[:, 30]
+    assert left.any()
+    assert (shown[:, -1] == shown[:, 30]).any()
+    for clip, same in zip(first, again, strict=True):
+        assert np.array_equal(clip.frames, same.frames)
+        redness = clip.frames[..., 0].astype(int) - clip.frames[..., 1]
+        assert np.median(redness[clip.mattes == 255]) > 60
         assert np.median(redness[clip.mattes == 0]) < 0
 
 
