@@ -1,6 +1,7 @@
 """One frame of the room in, one picture for the viewer out. What keeps the room private is decided here.
 
-The rule: a pixel of a frame leaves only as far as that frame's own alpha says person. Whenever there is no usable alpha
+The rule: a pixel of a frame leaves only as far as that frame's own alpha says person, which in a recording the frames
+around it may mend once it is believed (``ahead.py``). Whenever there is no usable alpha
 (the segmenter raised, returned NaN, another shape or what cannot be true, the camera is off) the viewer gets the safe
 picture instead.
 """

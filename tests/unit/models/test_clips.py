@@ -40,7 +40,7 @@ def test_people_come_in_and_stay_or_leave(person: CutOut) -> None:
     first, again = (list(make_entrances([person], [ROOM], count=12, length=60)) for _ in range(2))
     shown = np.array([[(matte > 127).mean() for matte in clip.mattes] for clip in first])
     came_in = shown[:, 0] < 0.3 * shown[:, 30]
-    assert came_in.mean() > 0.6  # the others are slow, and are in it from the beginning
+    assert came_in.mean() > 0.5  # the others are slow, and are in it from the beginning
     left = shown[:, -1] < 0.3 * shown[:, 30]
     assert left.any()
     assert (shown[:, -1] == shown[:, 30]).any()
