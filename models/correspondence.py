@@ -22,6 +22,8 @@ UNLIKE = 2.5
 """So many times the usual difference there, in levels of 0..255 of the farthest channel, and it is not the same."""
 LEAST_UNLIKE, MOST_UNLIKE = 6.0, 14.0
 """Bounds of that difference."""
+CUT = 0.3
+"""Share of a part that fits below which the other picture is of another scene."""
 STILL = 0.5
 """What fits as well, but for so many levels, where it was has not moved: flow trembles with the noise."""
 
@@ -54,6 +56,12 @@ class Correspondence(NamedTuple):
     """x and y there, ``(h, w, 2)`` in pixels."""
     fits: Values
     """1 where the same is to be seen there, else 0: ``(h, w)``."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether hardly anything of one picture is in the other."""
+        left, top, right, bottom = self.part
+        return float(self.fits[top:bottom, left:right].mean()) < CUT
 
     def fetched(self, there: Values) -> Values:
         """What the other picture's pixels hold, ``(h, w)``, for the pixels of this one."""

@@ -35,6 +35,11 @@ MISSED, MISSED_PX = 0.35, 5
 UNSEEN = 0.4
 FALSE, FALSE_PX = 0.25, 3
 """Mean of the votes of the frames before, and of those behind, below which what the matte shows is nobody."""
+DENIED, NEARLY_ALL, FEW = 0.2, 0.8, 3
+"""What can be seen in so large a share of the frames before, or behind, and is a person in less than that share of them
+is none now: it has neither just come in nor just left. Fewer frames are no sign of that."""
+POOLED_PX = 5
+"""Side of the window over which votes are pooled: ways break off in single pixels."""
 REACH_PX = 9
 """Side of the window by which what is mended is widened, up to where votes and matte agree."""
 NOBODY, SOMEBODY = 0.15, 0.5
@@ -183,12 +188,13 @@ class LookAhead:
         votes, later = self._votes_before(at), self._moments[-1].own_vote
         for index in range(len(self._moments) - 2, at - 1, -1):
             later = _carried(later, self._onward(index + 1), self._moments[index])
-        mean = (votes[..., 0] + later[..., 0] - own.alpha) / (votes[..., 1] + later[..., 1] - 1)
+        both = cv2.blur(votes + later - own.own_vote, (POOLED_PX, POOLED_PX))
+        mean = both[..., 0] / both[..., 1]
         said = np.clip((mean - np.float32(NOBODY)) * np.float32(1 / (SOMEBODY - NOBODY)), 0, 1)
         missed = _grown((own.alpha < UNSEEN) & (mean > MISSED), MISSED_PX) & (own.alpha < said)
         if missed.any():
-            shown = (own.alpha > 0.5) | (missed & (said > 0.5))
-            missed &= _whole(shown, own.alpha > 0.5, self._beside(at))
+            denied = _denied(votes, own, self._known_before(at)) | _denied(later, own, self._known_after(at))
+            missed &= _whole(own.alpha > 0.5, missed & (said > 0.5), denied, self._beside(at))
         most = np.maximum(votes[..., 0] / votes[..., 1], later[..., 0] / later[..., 1])
         false = _grown((own.alpha > 0.5) & (most < FALSE), FALSE_PX) & (own.alpha > said)
         return np.where(missed | false, said, own.alpha)
@@ -201,6 +207,20 @@ class LookAhead:
         if at + 1 < len(self._moments):
             bodies |= self._onward(at + 1).fetched(self._moments[at + 1].alpha) > 0.5
         return bodies
+
+    def _known_before(self, at: int) -> int:
+        """How many frames there are before that one, back to a cut."""
+        first = at
+        while first > 0 and not self._back(first).is_cut:
+            first -= 1
+        return at - first
+
+    def _known_after(self, at: int) -> int:
+        """How many frames there are behind that one, up to a cut."""
+        last = at
+        while last + 1 < len(self._moments) and not self._onward(last + 1).is_cut:
+            last += 1
+        return last - at
 
     def _votes_before(self, at: int) -> Votes:
         """The votes of that frame and those before it."""
@@ -244,17 +264,38 @@ def _carried(votes: Votes, way: Correspondence, moment: _Moment) -> Votes:
     return result
 
 
-def _whole(shown: NDArray[np.bool_], own: NDArray[np.bool_], beside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where a body is shown as a whole, ``(h, w)``.
+def _denied(votes: Votes, own: _Moment, frames: int) -> NDArray[np.bool_]:
+    """Where what that frame shows is in nearly all of the others, and in hardly any of them a person, ``(h, w)``.
 
     Args:
-        shown: what would be shown.
-        own: the part of it that is not added.
+        votes: of that frame and the others.
+        own: the frame.
+        frames: how many others there are.
+    """
+    if frames < FEW:
+        return np.zeros(own.alpha.shape, np.bool_)
+    most = sum(DECAY**number for number in range(1, frames + 1))
+    others = votes[..., 1] - 1
+    return (others > NEARLY_ALL * most) & (votes[..., 0] - own.alpha < DENIED * others)
+
+
+def _whole(
+    own: NDArray[np.bool_], added: NDArray[np.bool_], denied: NDArray[np.bool_], beside: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Where a body would be shown as a whole, ``(h, w)``.
+
+    Args:
+        own: what is shown by itself.
+        added: what would be added.
+        denied: what is nobody; bodies of which that is half of what would be added are none.
         beside: the bodies of other frames.
     """
+    shown = own | added
     count, labels, sizes, _ = cv2.connectedComponentsWithStats((beside | shown).view(np.uint8), connectivity=8)
-    there, by_itself = (np.bincount(labels[mask], minlength=count) for mask in (shown, own))
-    is_whole = (there >= COVERED * sizes[:, cv2.CC_STAT_AREA]) & (there >= LEAST_BODY * shown.size)
+    there, by_itself, more, less = (
+        np.bincount(labels[mask], minlength=count) for mask in (shown, own, added, added & denied)
+    )
+    is_whole = (there >= COVERED * sizes[:, cv2.CC_STAT_AREA]) & (there >= LEAST_BODY * shown.size) & (2 * less <= more)
     is_whole[0] = False
     for label in np.flatnonzero(is_whole & (by_itself < 0.5 * there)):
         points = cv2.findNonZero((shown & (labels == label)).view(np.uint8))
