@@ -14,14 +14,16 @@ from models.compiled import INTEGER, Argument, compiled, given, made
 Picture = NDArray[np.uint8]
 Values = NDArray[np.float32]
 
-LEAST_PX = 16
-"""Sides of the smallest picture in which movement is looked for."""
+LEAST_PX = 32
+"""Sides of the smallest picture in which movement is looked for: in smaller ones OpenCV reads out of bounds."""
 WINDOW_PX = 5
 """Side of the window over which two pictures are compared, so that noise does not count."""
 UNLIKE = 2.5
 """So many times the usual difference there, in levels of 0..255 of the farthest channel, and it is not the same."""
 LEAST_UNLIKE, MOST_UNLIKE = 6.0, 14.0
 """Bounds of that difference."""
+ASTRAY_PX = 1.5
+"""Who follows a thing there and back, and comes out so far from where it was, has followed something else."""
 CUT = 0.3
 """Share of a part that fits below which the other picture is of another scene."""
 STILL = 0.5
@@ -100,6 +102,8 @@ def follow(here: Picture, there: Picture, part: Part, *, least_unlike: float = L
         finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         grey, grey_there = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (here, there))
         finder.calc(grey, grey_there, flow)
+        if not np.isfinite(flow).all():
+            flow[:] = 0
     moved, still = (np.empty(here.shape[:2], np.float32) for _ in range(2))
     _compare(here, there, flow, moved, still)
     window = (WINDOW_PX, WINDOW_PX)
@@ -108,6 +112,51 @@ def follow(here: Picture, there: Picture, part: Part, *, least_unlike: float = L
     places, fits = _grid(height, width).copy(), np.zeros((height, width), np.float32)
     _judge(moved, still, np.float32(unlike), flow, part.left, part.top, places, fits)
     return Correspondence(part, places, fits)
+
+
+def follow_both_ways(here: Picture, there: Picture, part: Part) -> tuple[Correspondence, Correspondence]:
+    """``follow`` from one to the other and back; what does not come back to where it was, fits neither way."""
+    onward, back = follow(here, there, part), follow(there, here, part)
+    fits = [np.zeros_like(onward.fits) for _ in range(2)]
+    _agree(onward.places, onward.fits, back.places, *part, fits[0])
+    _agree(back.places, back.fits, onward.places, *part, fits[1])
+    return onward._replace(fits=fits[0]), back._replace(fits=fits[1])
+
+
+@compiled(
+    given("float32", 3, packed=True),
+    given("float32", 2, packed=True),
+    given("float32", 3, packed=True),
+    *(INTEGER for _ in range(4)),
+    made("float32", 2, packed=True),
+)
+def _agree(
+    places: Values, fits: Values, back: Values, from_x: int, from_y: int, to_x: int, to_y: int, result: Values
+) -> None:
+    """Fill in what fits and comes back, in a part of the picture.
+
+    Args:
+        places: where each pixel is in the other picture, ``(h, w, 2)``.
+        fits: ``(h, w)``.
+        back: where each of the other picture's pixels is in this one, ``(h, w, 2)``.
+        from_x: where the part begins.
+        from_y: likewise.
+        to_x: where it ends.
+        to_y: likewise.
+        result: ``(h, w)``. Written to.
+    """
+    height, width = fits.shape
+    half, zero, most = np.float32(0.5), np.float32(0), np.float32(ASTRAY_PX)
+    last_x, last_y = np.float32(width - 1), np.float32(height - 1)
+    for y in range(from_y, to_y):
+        for x in range(from_x, to_x):
+            at_x = min(max(places[y, x, 0], zero), last_x)
+            at_y = min(max(places[y, x, 1], zero), last_y)
+            column, row = int(at_x + half), int(at_y + half)
+            miss_x = back[row, column, 0] - np.float32(column) + places[y, x, 0] - np.float32(x)
+            miss_y = back[row, column, 1] - np.float32(row) + places[y, x, 1] - np.float32(y)
+            if abs(miss_x) < most and abs(miss_y) < most:
+                result[y, x] = fits[y, x]
 
 
 @compiled(

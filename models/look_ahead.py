@@ -11,6 +11,7 @@ Nothing is taken from a place that looks otherwise: no frame's person is left in
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import INTEGER, Argument, compiled, given, made, part_of_loops
-from models.correspondence import Correspondence, Part, follow
+from models.correspondence import Correspondence, Part, follow, follow_both_ways
 
 Picture = NDArray[np.uint8]
 Matte = NDArray[np.float32]
@@ -52,6 +53,8 @@ LEAST_BODY = 0.004
 """Share of the picture that a body takes at least."""
 AROUND_PX, STEP_PX = 24, 32
 """What surrounds the people that is looked at, and the multiple of which its sides are."""
+LEAST_PART_PX = 48
+"""Sides of the smallest part that is looked at, where the picture has them."""
 SEEN = 0.02
 """An alpha from which on there may be somebody."""
 LENIENT = 10.0
@@ -65,12 +68,14 @@ EDGE = 0.4
 class _Moment:
     """A frame that waits, or has gone and is still asked."""
 
-    def __init__(self, picture: Picture, alpha: Matte, kept: Matte | None) -> None:
+    def __init__(self, picture: Picture, alpha: Matte, kept: Matte | None, barred: Matte | None) -> None:
         height, width = alpha.shape
         self.picture: Final = np.array(picture, order="C")
         self.half: Final = cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
         self.alpha: Final = np.ascontiguousarray(alpha)
         self.half_alpha: Final = cv2.resize(self.alpha, self.half.shape[1::-1], interpolation=cv2.INTER_AREA)
+        self.barred: Final = barred
+        """1 where nobody may be added; None = nowhere."""
         unsure = ((self.alpha > SEEN) & (self.alpha < 1 - SEEN)).view(np.uint8)
         near = cv2.dilate(unsure, _square(EDGE_PX)).astype(np.float32)
         self.free: Final = near if kept is None else near * (1 - kept)
@@ -85,16 +90,12 @@ class _Moment:
         """To the frame before, both pictures half as large; None = nobody is in either."""
         self.half_onward: Correspondence | None = None
         """From the frame before to this one, likewise."""
-        self.back: Correspondence | None = None
-        """To the frame before; None = not looked for yet."""
-        self.onward: Correspondence | None = None
-        """From the frame before to this one, likewise."""
-        self.votes: Votes | None = None
-        """Of this frame and those before it: their weighted sum and the weights, ``(h, w, 2)``."""
+        self.ways: tuple[Correspondence, Correspondence] | None = None
+        """To the frame before, and from there to this one; None = not looked for yet."""
 
     @cached_property
     def own_vote(self) -> Votes:
-        """Of this frame alone."""
+        """Of this frame alone: its alpha, and 1, ``(h, w, 2)``."""
         return np.dstack((self.alpha, np.ones_like(self.alpha)))
 
 
@@ -114,35 +115,41 @@ class LookAhead:
         self._people: Part | None = None
         """Where somebody may be in any of the frames that are asked."""
 
-    def put(self, picture: Picture, alpha: Matte, kept: Matte | None = None) -> list[Matte]:
+    def put(
+        self, picture: Picture, alpha: Matte, kept: Matte | None = None, barred: Matte | None = None
+    ) -> list[Matte]:
         """Take the next frame; gives what is mended now, in order.
 
         Args:
-            picture: RGB uint8 ``(h, w, 3)``, of one size until ``rest``.
+            picture: RGB uint8 ``(h, w, 3)``; with another size than before it begins anew, after the rest.
             alpha: its matte, float32 ``(h, w)`` in [0, 1].
             kept: the share of the frame before in it, in [0, 1], where it is averaged already; None = nowhere.
+            barred: 1 where nobody may be added, whatever other frames tell, to 0; None = nowhere.
 
         Returns:
-            float32 ``(h, w)`` in [0, 1] each: nothing at first, then one for each frame.
+            float32 ``(h, w)`` in [0, 1] each, of the frames that were put in: none at first, then one for each.
 
         Raises:
-            ValueError: another size.
+            ValueError: picture and alpha are of two sizes.
         """
-        moment = _Moment(picture, alpha, kept)
+        if picture.shape[:2] != alpha.shape:
+            raise ValueError(f"a picture of {picture.shape} and an alpha of {alpha.shape}")
+        begun = self._moments and self._moments[-1].alpha.shape != alpha.shape
+        ready = list(self.rest()) if begun else []
+        moment = _Moment(picture, alpha, kept, barred)
         if self._moments:
-            before = self._moments[-1]
-            if before.picture.shape != moment.picture.shape or before.alpha.shape != moment.alpha.shape:
-                raise ValueError(f"a picture of {picture.shape} after one of {before.picture.shape}")
-            self._compare(before, moment)
+            self._compare(self._moments[-1], moment)
         self._moments.append(moment)
-        return [self._next()] if len(self._moments) - self._gone > self._frames else []
+        if len(self._moments) - self._gone > self._frames:
+            ready.append(self._next())
+        return ready
 
-    def rest(self) -> list[Matte]:
-        """What is still to come, once there are no more frames; then it begins anew."""
-        mattes = [self._next() for _ in range(len(self._moments) - self._gone)]
+    def rest(self) -> Iterator[Matte]:
+        """What is still to come, once there are no more frames; all taken, it begins anew."""
+        while self._gone < len(self._moments):
+            yield self._next()
         self._moments.clear()
         self._gone = 0
-        return mattes
 
     def _next(self) -> Matte:
         at = self._gone
@@ -156,7 +163,7 @@ class LookAhead:
             self._moments.popleft()
             self._gone -= 1
             first = self._moments[0]
-            first.back = first.onward = first.half_back = first.half_onward = None
+            first.ways = first.half_back = first.half_onward = None
             first.jumps = False
         return alpha
 
@@ -185,17 +192,21 @@ class LookAhead:
     def _voted(self, at: int) -> Matte:
         """The alpha with whom it missed, and without whom it made up, by the votes of the frames around."""
         own = self._moments[at]
-        votes, later = self._votes_before(at), self._moments[-1].own_vote
+        before, later = self._moments[0].own_vote, self._moments[-1].own_vote
+        for index in range(1, at + 1):
+            before = _carried(before, self._back(index), self._moments[index])
         for index in range(len(self._moments) - 2, at - 1, -1):
             later = _carried(later, self._onward(index + 1), self._moments[index])
-        both = cv2.blur(votes + later - own.own_vote, (POOLED_PX, POOLED_PX))
+        both = cv2.blur(before + later - own.own_vote, (POOLED_PX, POOLED_PX))
         mean = both[..., 0] / both[..., 1]
         said = np.clip((mean - np.float32(NOBODY)) * np.float32(1 / (SOMEBODY - NOBODY)), 0, 1)
         missed = _grown((own.alpha < UNSEEN) & (mean > MISSED), MISSED_PX) & (own.alpha < said)
         if missed.any():
-            denied = _denied(votes, own, self._known_before(at)) | _denied(later, own, self._known_after(at))
+            if own.barred is not None:
+                missed &= own.barred < 0.5
+            denied = _denied(before, own, self._known_before(at)) | _denied(later, own, self._known_after(at))
             missed &= _whole(own.alpha > 0.5, missed & (said > 0.5), denied, self._beside(at))
-        most = np.maximum(votes[..., 0] / votes[..., 1], later[..., 0] / later[..., 1])
+        most = np.maximum(before[..., 0] / before[..., 1], later[..., 0] / later[..., 1])
         false = _grown((own.alpha > 0.5) & (most < FALSE), FALSE_PX) & (own.alpha > said)
         return np.where(missed | false, said, own.alpha)
 
@@ -222,39 +233,21 @@ class LookAhead:
             last += 1
         return last - at
 
-    def _votes_before(self, at: int) -> Votes:
-        """The votes of that frame and those before it."""
-        first = at
-        while first > 0 and self._moments[first].votes is None:
-            first -= 1
-        for index in range(first, at + 1):
-            moment = self._moments[index]
-            if moment.votes is None:
-                before = self._moments[index - 1].votes if index else None
-                moment.votes = moment.own_vote if before is None else _carried(before, self._back(index), moment)
-        votes = self._moments[at].votes
-        assert votes is not None
-        return votes
-
     def _back(self, at: int) -> Correspondence:
         """Where what that frame shows is in the one before."""
-        own, before = self._moments[at], self._moments[at - 1]
-        own.back = self._known(own.back) or self._find(own, before)
-        return own.back
+        return self._ways(at)[0]
 
     def _onward(self, at: int) -> Correspondence:
         """Where what the frame before that one shows is in that one."""
-        own, before = self._moments[at], self._moments[at - 1]
-        own.onward = self._known(own.onward) or self._find(before, own)
-        return own.onward
+        return self._ways(at)[1]
 
-    def _known(self, way: Correspondence | None) -> Correspondence | None:
-        """That way, unless it was looked for in too small a part."""
-        return way if way is not None and self._people is not None and way.part.holds(self._people) else None
-
-    def _find(self, here: _Moment, there: _Moment) -> Correspondence:
+    def _ways(self, at: int) -> tuple[Correspondence, Correspondence]:
+        """Both, found anew where they were looked for in too small a part."""
         assert self._people is not None  # else there is nobody to follow
-        return follow(here.picture, there.picture, self._people)
+        own, before = self._moments[at], self._moments[at - 1]
+        if own.ways is None or not own.ways[0].part.holds(self._people):
+            own.ways = follow_both_ways(own.picture, before.picture, self._people)
+        return own.ways
 
 
 def _carried(votes: Votes, way: Correspondence, moment: _Moment) -> Votes:
@@ -313,14 +306,18 @@ def _around(alpha: Matte, *boxes: Part | None) -> Part | None:
     found = [box for box in boxes if box is not None]
     if not found:
         return None
-    height, width = alpha.shape
     lefts, tops, rights, bottoms = zip(*found, strict=True)
-    return Part(
-        max(0, (min(lefts) - AROUND_PX) // STEP_PX * STEP_PX),
-        max(0, (min(tops) - AROUND_PX) // STEP_PX * STEP_PX),
-        min(width, -(-(max(rights) + AROUND_PX) // STEP_PX) * STEP_PX),
-        min(height, -(-(max(bottoms) + AROUND_PX) // STEP_PX) * STEP_PX),
-    )
+    height, width = alpha.shape
+    left, right = _stretch(min(lefts), max(rights), width)
+    top, bottom = _stretch(min(tops), max(bottoms), height)
+    return Part(left, top, right, bottom)
+
+
+def _stretch(first: int, last: int, length: int) -> tuple[int, int]:
+    """From one pixel to another, with what is around them, in a picture of that length."""
+    first, last = max(0, (first - AROUND_PX) // STEP_PX * STEP_PX), -(-(last + AROUND_PX) // STEP_PX) * STEP_PX
+    first = min(first, max(0, length - LEAST_PART_PX))
+    return first, min(length, max(last, first + LEAST_PART_PX))
 
 
 def _grown(mask: NDArray[np.bool_], least_px: int) -> NDArray[np.bool_]:

@@ -139,7 +139,7 @@ def _clip_mattes(network: UNet, pictures: Sequence[Picture], seeing: Seeing, ste
         fine.append((found, before, steadier.kept))
         settled += [steadied] if ahead is None else ahead.put(seen, steadied, steadier.kept)
     if ahead is not None:
-        settled += ahead.rest()
+        settled += list(ahead.rest())
     return [
         resized(alpha if before is None else detail.put_back(stretch_contrast(found), before, alpha, kept), picture)
         for picture, alpha, (found, before, kept) in zip(pictures, settled, fine, strict=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from models.look_ahead import LookAhead
-from streamer.frames import Alpha
+from streamer.frames import Alpha, Size
 from streamer.host_path import HeldHere
+from streamer.plausibility import is_everything
 from streamer.rendering import Matted
 
 
@@ -24,26 +25,26 @@ class FramesAhead:
     def __init__(self, frames: int) -> None:
         self._look_ahead = LookAhead(frames)
         self._waiting: deque[tuple[Matted, HeldHere]] = deque()
-        self._kind: object = None
+        self._scene: tuple[int, Size] | None = None
 
     def put(self, matted: Matted) -> list[Matted]:
         """Take the next frame; gives those that need not wait any longer, in order."""
         held, frame = matted.alpha, matted.frame
         if not isinstance(held, HeldHere) or held.settled.picture is None:
             return [*self.rest(), matted]
-        kind = (frame.scene, frame.size, held.small.shape)
-        ready = [] if kind == self._kind else self.rest()
-        self._kind = kind
+        scene, settled = (frame.scene, frame.size), held.settled
+        ready = [] if scene == self._scene else list(self.rest())
+        self._scene = scene
         self._waiting.append((matted, held))
-        return ready + self._revised(self._look_ahead.put(held.settled.picture, held.small, held.settled.kept))
+        ready += self._revised(self._look_ahead.put(held.settled.picture, held.small, settled.kept, settled.barred))
+        return ready
 
-    def rest(self) -> list[Matted]:
-        """Those that still wait, once no more frames come."""
+    def rest(self) -> Iterator[Matted]:
+        """Those that still wait, once no more frames come; to be taken all."""
         return self._revised(self._look_ahead.rest())
 
-    def _revised(self, alphas: Iterable[Alpha]) -> list[Matted]:
-        ready = []
+    def _revised(self, alphas: Iterable[Alpha]) -> Iterator[Matted]:
         for alpha in alphas:
             matted, held = self._waiting.popleft()
-            ready.append(replace(matted, alpha=held.revised(alpha)))
-        return ready
+            # What was believed of each frame need not be true of what they say together.
+            yield matted if is_everything(alpha) else replace(matted, alpha=held.revised(alpha))

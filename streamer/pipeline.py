@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from streamer.channels import Channel, ChannelClosed
@@ -46,8 +46,8 @@ class Ahead(Protocol):
         """Take the next; gives those that need not wait any longer, in order."""
         ...
 
-    def rest(self) -> Sequence[object]:
-        """Those that still wait, once no more come."""
+    def rest(self) -> Iterable[object]:
+        """Those that still wait, once no more come; to be taken all."""
         ...
 
 

@@ -40,6 +40,11 @@ OUTLINE_PX = 40
 """A shorter outline tells nothing."""
 
 
+def is_everything(alpha: Alpha) -> bool:
+    """Whether a matte, float32 ``(h, w)`` in [0, 1], takes all of its picture for a person."""
+    return float(alpha.mean()) > EVERYTHING
+
+
 class PlausibilityGate:
     """Judges the mattes of one stream, each against its own picture and the one before. Not thread-safe.
 
@@ -72,7 +77,7 @@ class PlausibilityGate:
             return None
         small = _sampled(alpha, frame.size, seen, step)
         area = float(small.mean())
-        if area > EVERYTHING:
+        if is_everything(small):
             return "it takes all of the picture for a person"
         if float(((small > 0.1) & (small < 0.9)).mean()) > UNSURE:
             return "it is unsure about most of the picture"

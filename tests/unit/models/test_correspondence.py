@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.correspondence import Part, follow
+from models.correspondence import Part, follow, follow_both_ways
 
 HEIGHT, WIDTH = 120, 200
 WHOLE = Part(0, 0, WIDTH, HEIGHT)
@@ -68,7 +68,9 @@ def test_nothing_is_known_beside_the_part_that_was_asked_for():
     assert not way.part.holds(WHOLE)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (2, 3), (9, 16), (17, 5), (40, 64)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (2, 3), (9, 16), (17, 5), (40, 64), (16, 400), (26, 160), (31, 90), (400, 16)]
+)
 def test_small_pictures_are_no_trouble(size):
     picture = textured(*size)
     way = follow(picture, picture, Part(0, 0, size[1], size[0]))
@@ -79,3 +81,21 @@ def test_small_pictures_are_no_trouble(size):
 def test_two_sizes_are_refused():
     with pytest.raises(ValueError, match="pictures of"):
         follow(textured(20, 30), textured(20, 31), Part(0, 0, 30, 20))
+
+
+def test_what_does_not_come_back_to_where_it_was_fits_neither_way():
+    wall = textured(HEIGHT, WIDTH + 40)
+    here, there = wall[:, :WIDTH].copy(), wall[:, 8 : 8 + WIDTH].copy()
+    onward, back = follow_both_ways(here, there, WHOLE)
+    assert onward.fits[20:-20, 30:-30].mean() > 0.95
+    assert back.fits[20:-20, 30:-30].mean() > 0.95
+    there[40:80, 60:140] = textured(40, 80, 7)
+    onward, back = follow_both_ways(here, there, WHOLE)
+    assert onward.fits[45:75, 78:138].mean() < 0.2
+    assert back.fits[45:75, 70:130].mean() < 0.2
+
+
+def test_cuts_are_told_from_movement():
+    wall = textured(HEIGHT, WIDTH + 40)
+    assert not follow(wall[:, :WIDTH], wall[:, 8 : 8 + WIDTH], WHOLE).is_cut
+    assert follow(textured(HEIGHT, WIDTH, 1), textured(HEIGHT, WIDTH, 2), WHOLE).is_cut
