@@ -39,7 +39,7 @@ FALSE, FALSE_PX = 0.25, 3
 DENIED, NEARLY_ALL, FEW = 0.2, 0.8, 3
 """What can be seen in so large a share of the frames before, or behind, and is a person in less than that share of them
 is none now: it has neither just come in nor just left. Fewer frames are no sign of that."""
-POOLED_PX = 5
+POOLED_PX = 9
 """Side of the window over which votes are pooled: ways break off in single pixels."""
 REACH_PX = 9
 """Side of the window by which what is mended is widened, up to where votes and matte agree."""
@@ -49,7 +49,7 @@ COVERED = 0.7
 """Share of a body, as the frames beside show it, that must be there for any of it to be mended: no torn-off pieces."""
 SOLID = 0.7
 """Share of its convex hull that a body of which more than half is added takes at least."""
-LEAST_BODY = 0.004
+LEAST_BODY = 0.008
 """Share of the picture that a body takes at least."""
 AROUND_PX, STEP_PX = 24, 32
 """What surrounds the people that is looked at, and the multiple of which its sides are."""
