@@ -53,7 +53,6 @@ class Correspondence(NamedTuple):
 
     part: Part
     """Beside it nothing is known."""
-
     places: Values
     """x and y there, ``(h, w, 2)`` in pixels."""
     fits: Values

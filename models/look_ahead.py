@@ -68,14 +68,18 @@ EDGE = 0.4
 class _Moment:
     """A frame that waits, or has gone and is still asked."""
 
-    def __init__(self, picture: Picture, alpha: Matte, kept: Matte | None, barred: Matte | None) -> None:
+    def __init__(
+        self, picture: Picture, alpha: Matte, kept: Matte | None, room: Matte | None, dropped: Matte | None
+    ) -> None:
         height, width = alpha.shape
         self.picture: Final = np.array(picture, order="C")
         self.half: Final = cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
         self.alpha: Final = np.ascontiguousarray(alpha)
         self.half_alpha: Final = cv2.resize(self.alpha, self.half.shape[1::-1], interpolation=cv2.INTER_AREA)
-        self.barred: Final = barred
-        """1 where nobody may be added; None = nowhere."""
+        self.room: Final = room
+        """1 where it is surely the room; None = nobody knows."""
+        self.dropped: Final = dropped
+        """1 where somebody is not to be shown; None = nowhere."""
         unsure = ((self.alpha > SEEN) & (self.alpha < 1 - SEEN)).view(np.uint8)
         near = cv2.dilate(unsure, _square(EDGE_PX)).astype(np.float32)
         self.free: Final = near if kept is None else near * (1 - kept)
@@ -116,7 +120,13 @@ class LookAhead:
         """Where somebody may be in any of the frames that are asked."""
 
     def put(
-        self, picture: Picture, alpha: Matte, kept: Matte | None = None, barred: Matte | None = None
+        self,
+        picture: Picture,
+        alpha: Matte,
+        kept: Matte | None = None,
+        *,
+        room: Matte | None = None,
+        dropped: Matte | None = None,
     ) -> list[Matte]:
         """Take the next frame; gives what is mended now, in order.
 
@@ -124,7 +134,9 @@ class LookAhead:
             picture: RGB uint8 ``(h, w, 3)``; with another size than before it begins anew, after the rest.
             alpha: its matte, float32 ``(h, w)`` in [0, 1].
             kept: the share of the frame before in it, in [0, 1], where it is averaged already; None = nowhere.
-            barred: 1 where nobody may be added, whatever other frames tell, to 0; None = nowhere.
+            room: 1 where it is surely the room, whatever other frames tell, to 0; None = nobody knows.
+            dropped: 1 where it is somebody who is not to be shown, to 0; None = nowhere. Who is that for the greater part
+                is not added.
 
         Returns:
             float32 ``(h, w)`` in [0, 1] each, of the frames that were put in: none at first, then one for each.
@@ -136,7 +148,7 @@ class LookAhead:
             raise ValueError(f"a picture of {picture.shape} and an alpha of {alpha.shape}")
         begun = self._moments and self._moments[-1].alpha.shape != alpha.shape
         ready = list(self.rest()) if begun else []
-        moment = _Moment(picture, alpha, kept, barred)
+        moment = _Moment(picture, alpha, kept, room, dropped)
         if self._moments:
             self._compare(self._moments[-1], moment)
         self._moments.append(moment)
@@ -202,9 +214,11 @@ class LookAhead:
         said = np.clip((mean - np.float32(NOBODY)) * np.float32(1 / (SOMEBODY - NOBODY)), 0, 1)
         missed = _grown((own.alpha < UNSEEN) & (mean > MISSED), MISSED_PX) & (own.alpha < said)
         if missed.any():
-            if own.barred is not None:
-                missed &= own.barred < 0.5
+            if own.room is not None:
+                missed &= own.room < 0.5
             denied = _denied(before, own, self._known_before(at)) | _denied(later, own, self._known_after(at))
+            if own.dropped is not None:
+                denied |= own.dropped > 0.5
             missed &= _whole(own.alpha > 0.5, missed & (said > 0.5), denied, self._beside(at))
         most = np.maximum(before[..., 0] / before[..., 1], later[..., 0] / later[..., 1])
         false = _grown((own.alpha > 0.5) & (most < FALSE), FALSE_PX) & (own.alpha > said)
@@ -280,7 +294,7 @@ def _whole(
     Args:
         own: what is shown by itself.
         added: what would be added.
-        denied: what is nobody; bodies of which that is half of what would be added are none.
+        denied: what is nobody, or is not to be shown; of a body no more than half of what would be added is that.
         beside: the bodies of other frames.
     """
     shown = own | added

@@ -29,15 +29,18 @@ class FramesAhead:
 
     def put(self, matted: Matted) -> list[Matted]:
         """Take the next frame; gives those that need not wait any longer, in order."""
-        held, frame = matted.alpha, matted.frame
+        held = matted.alpha
         if not isinstance(held, HeldHere) or held.settled.picture is None:
             return [*self.rest(), matted]
-        scene, settled = (frame.scene, frame.size), held.settled
+        settled = held.settled
+        scene = matted.frame.scene, matted.frame.size
         ready = [] if scene == self._scene else list(self.rest())
         self._scene = scene
         self._waiting.append((matted, held))
-        ready += self._revised(self._look_ahead.put(held.settled.picture, held.small, settled.kept, settled.barred))
-        return ready
+        alphas = self._look_ahead.put(
+            held.settled.picture, settled.alpha, settled.kept, room=settled.room, dropped=settled.dropped
+        )
+        return [*ready, *self._revised(alphas)]
 
     def rest(self) -> Iterator[Matted]:
         """Those that still wait, once no more frames come; to be taken all."""

@@ -41,8 +41,10 @@ class Settled(NamedTuple):
     """The network's at this size."""
     kept: Alpha | None = None
     """The share of the last matte in this one."""
-    barred: Alpha | None = None
-    """1 where the known room or the user's rules took away what the network gave."""
+    room: Alpha | None = None
+    """1 where it is surely the known room."""
+    dropped: Alpha | None = None
+    """1 where the user's rules dropped somebody."""
     number: int = 0
     """Counts up, so that it shows whether the last matte is the one that was drawn last."""
 
@@ -224,13 +226,13 @@ class NetworkSegmenter:
             )
         size = self._settling(*self._picture) if self._settling and self._picture else None
         if size is None or size[0] > NEARLY * seen.shape[1]:
-            alpha, barred = self._settled(seen, small)
-            return Settled(alpha, seen, kept=self._steadier.kept, barred=barred)
+            alpha, room, dropped = self._settled(seen, small)
+            return Settled(alpha, seen, kept=self._steadier.kept, room=room, dropped=dropped)
         coarse = coarser(small, size)
         picture = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-        alpha, barred = self._settled(picture, coarse)
+        alpha, room, dropped = self._settled(picture, coarse)
         self._settled_number += 1
-        return Settled(alpha, picture, small, coarse, self._steadier.kept, barred, self._settled_number)
+        return Settled(alpha, picture, small, coarse, self._steadier.kept, room, dropped, self._settled_number)
 
     def detailed(self, settled: Settled) -> Alpha:
         """The settled matte at the network's size: float32 in [0, 1].
@@ -271,19 +273,19 @@ class NetworkSegmenter:
         content, padded, _ = self._framings[self.step](*picture)
         return Size(*content), Size(*padded)
 
-    def _settled(self, seen: Image, small: Alpha) -> tuple[Alpha, Alpha]:
-        """What becomes of the network's alpha, at the size at which that is looked at, and ``Settled.barred``."""
+    def _settled(self, seen: Image, small: Alpha) -> tuple[Alpha, Alpha | None, Alpha]:
+        """What becomes of the network's alpha, at the size at which that is looked at; ``room`` and ``dropped``."""
         if self._clean_plate is None:
             steadied = self._steadier.steady(seen, stretch_contrast(small))
             alpha = self._sorter.sort(steadied)
-            return alpha, steadied - alpha
+            return alpha, None, steadied - alpha
         cleaned = self._clean_plate.clean(seen, small, may_learn=not self._gaze.is_doubting)
         alpha = without_strips(seen, stretch_contrast(cleaned.alpha))
         steadied = self._steadier.steady(seen, alpha, certain=cleaned.strange)
         # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
         shown = steadied - steadied * cleaned.room
         alpha = self._sorter.sort(shown)
-        return alpha, np.maximum(cleaned.room, shown - alpha)
+        return alpha, cleaned.room, shown - alpha
 
     def _looked(self, runtime: Runtime, pixels: Pixels) -> Look:
         """What the network finds, in the part of the picture where somebody is if that is known."""

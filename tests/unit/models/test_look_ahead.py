@@ -168,17 +168,30 @@ def test_pieces_that_are_torn_off_are_not_shown():
     assert max(matte.max() for matte in mended(frames)[:7]) < 0.05
 
 
-def test_where_it_is_barred_nobody_is_added():
-    frames, barred = walk(12, 0), np.zeros((HEIGHT, WIDTH), np.float32)
+def test_where_it_is_surely_the_room_nobody_is_added():
+    frames, room = walk(12, 0), np.zeros((HEIGHT, WIDTH), np.float32)
     truth = frames[5][1]
-    barred[:, 75:] = 1
+    room[:, 75:] = 1
     frames[5] = frames[5][0], np.zeros_like(truth)
     look_ahead, mattes = LookAhead(AHEAD), []
     for picture, alpha in frames:
-        mattes += look_ahead.put(picture, alpha, barred=barred)
+        mattes += look_ahead.put(picture, alpha, room=room)
     mattes += list(look_ahead.rest())
     assert mattes[5][:, 78:].max() < 0.3  # but for the edge of what is there
     assert mattes[5][60:150, 20:65].min() > 0.9
+
+
+@pytest.mark.parametrize(("right", "is_shown"), [(40, True), (90, False)])
+def test_who_is_dropped_is_not_added_but_for_a_piece_of_somebody_who_is_larger(right, is_shown):
+    frames, dropped = walk(12, 0), np.zeros((HEIGHT, WIDTH), np.float32)
+    dropped[:, :right] = 1
+    frames[5] = frames[5][0], np.zeros((HEIGHT, WIDTH), np.float32)
+    look_ahead, mattes = LookAhead(AHEAD), []
+    for index, (picture, alpha) in enumerate(frames):
+        mattes += look_ahead.put(picture, alpha, dropped=dropped if index == 5 else None)
+    mattes += list(look_ahead.rest())
+    assert (mattes[5][60:150, 20:80].min() > 0.9) == is_shown
+    assert (mattes[5].max() < 0.3) != is_shown
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4])
