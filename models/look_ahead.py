@@ -135,8 +135,8 @@ class LookAhead:
             alpha: its matte, float32 ``(h, w)`` in [0, 1].
             kept: the share of the frame before in it, in [0, 1], where it is averaged already; None = nowhere.
             room: 1 where it is surely the room, whatever other frames tell, to 0; None = nobody knows.
-            dropped: 1 where it is somebody who is not to be shown, to 0; None = nowhere. Who is that for the greater part
-                is not added.
+            dropped: 1 where it is somebody who is not to be shown, to 0; None = nowhere. A body of which that is the
+                greater part is not added.
 
         Returns:
             float32 ``(h, w)`` in [0, 1] each, of the frames that were put in: none at first, then one for each.
