@@ -181,7 +181,10 @@ def main() -> int:
         "it is its finest detail",
     )
     parser.add_argument(
-        "--look-ahead", type=int, default=12, help="frames of clips that wait for those behind them; 0 = none, as live"
+        "--look-ahead",
+        type=int,
+        default=0,
+        help="frames of clips that wait for those behind them; the preset video has 12",
     )
     parser.add_argument("--validation", action="store_true", help="only files whose number ends in 9")
     parser.add_argument("--against", choices=["mediapipe"])

@@ -29,8 +29,8 @@ class Seeing(NamedTuple):
     """Whether the part where somebody is is looked at; else always all of it, as on a GPU."""
     looks: Looks = "in doubt"
     """``twice`` as with ``--matte-detail finest``."""
-    ahead: int = 12
-    """Frames of a clip that wait for those behind them, see ``LookAhead``; 0 = none, as live."""
+    ahead: int = 0
+    """Frames of a clip that wait for those behind them, see ``LookAhead``; 12 as with the preset ``video``."""
 
 
 USUALLY = Seeing()

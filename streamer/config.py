@@ -218,10 +218,10 @@ class StreamConfig(BaseModel):
     nearly twice as long; finest shows it every mirror image, too, twice as long again. auto is finest for a still
     picture, else normal. A picture that leaves the network in doubt is looked at in the mirror in any case, but not by
     frame_path gpu."""
-    look_ahead: Annotated[int, Field(ge=0, le=30)] = 12
-    """Frames of a recording that wait for those behind them. Who is seen there is seen in the frames before, too, where
-    the network missed them because they had only just come in; edges become steadier. 0 takes each frame as it comes,
-    as is done live, and by frame_path gpu."""
+    look_ahead: Annotated[int, Field(ge=0, le=30)] = 0
+    """Frames of a recording that wait for those behind them, such as 12. Who is seen there is seen before, too, where
+    the network missed them because they had only just come in; edges become steadier. It takes half as long
+    again. Live, and by frame_path gpu, each frame is taken as it comes."""
     adaptive_quality: bool = True
     """Live, on the CPU: compute the matte at a smaller size while the machine cannot keep up."""
 
