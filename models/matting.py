@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,11 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.colour_line import without_what_colours_deny
 from models.contrast import stretch_contrast
 from models.datasets import Picture
+from models.detail import Detail, coarser
 from models.doubt import Looks, is_doubtful
-from models.framing import Framing, entering, looking_at
+from models.framing import NEARLY, Framing, entering, looking_at, settling
+from models.look_ahead import LookAhead
 from models.region import Gaze, Look
+from models.steady import Steadier
 from models.unet import UNet
 
 Matte = NDArray[np.floating]
@@ -37,11 +42,47 @@ USUALLY = Seeing()
 
 
 def matte_picture(network: UNet, image: Picture, seeing: Seeing = USUALLY) -> Matte:
-    """Alpha float32 ``(h, w)`` of an RGB picture, what is nearly certain made certain.
+    """Alpha float32 ``(h, w)`` of an RGB picture, as ``matte_clip`` makes it of the first of a clip."""
+    return matte_clip(network, [image], seeing)[0]
 
-    It is the network's own, resized linearly, without refined edges.
+
+def matte_clip(
+    network: UNet, pictures: Sequence[Picture], seeing: Seeing = USUALLY, *, steadiness: float = 0.0
+) -> list[Matte]:
+    """What the program makes of the network's mattes of one clip, at the size at which it does so.
+
+    What is nearly certain is made certain, colours are heeded, and it is averaged over time where the picture stands
+    still. Not the clean plate, nor refined edges.
+
+    Args:
+        network: the network.
+        pictures: RGB uint8 ``(h, w, 3)``.
+        seeing: how it looks at them.
+        steadiness: see ``Steadier``.
+
+    Returns:
+        float32 ``(h, w)`` in [0, 1] each, resized linearly.
     """
-    return resized(stretch_contrast(look(network, image, Gaze(), seeing).alpha), image)
+    gaze, steadier, detail = Gaze(), Steadier(steadiness), Detail()
+    ahead = LookAhead(seeing.ahead) if seeing.ahead else None
+    fine: list[tuple[Matte, Matte | None, Matte]] = []
+    settled: list[Matte] = []
+    for picture in pictures:
+        height, width = picture.shape[:2]
+        seen, found = look(network, picture, gaze, seeing)
+        size, before, own = settling(width, height), None, stretch_contrast(found)
+        if size[0] <= NEARLY * found.shape[1]:
+            before = own = stretch_contrast(coarser(found, size))
+            seen = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        steadied = steadier.steady(seen, without_what_colours_deny(seen, own))
+        fine.append((found, before, steadier.kept))
+        settled += [steadied] if ahead is None else ahead.put(seen, steadied, steadier.kept)
+    if ahead is not None:
+        settled += list(ahead.rest())
+    return [
+        resized(alpha if before is None else detail.put_back(stretch_contrast(found), before, alpha, kept), picture)
+        for picture, alpha, (found, before, kept) in zip(pictures, settled, fine, strict=True)
+    ]
 
 
 def resized(matte: Matte, image: Picture) -> Matte:

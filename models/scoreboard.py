@@ -19,16 +19,10 @@ import cv2
 import numpy as np
 
 from models.clips import make_clips, make_entrances
-from models.contrast import stretch_contrast
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
-from models.detail import Detail, coarser
-from models.framing import NEARLY, settling
-from models.look_ahead import LookAhead
-from models.matting import USUALLY, Matte, Seeing, look, matte_picture, resized
+from models.matting import USUALLY, Matte, Seeing, matte_clip, matte_picture
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
-from models.region import Gaze
-from models.steady import Steadier
 from models.training_config import TrainConfig, left_out_rooms
 from models.unet import UNet
 
@@ -87,10 +81,7 @@ def our_entry(network: UNet, sequences: Sequences, *, steadiness: float, seeing:
     mattes, durations_ms = [], []
     for pictures in sequences:
         started_s = time.perf_counter()
-        if len(pictures) > 1:
-            mattes.append(_clip_mattes(network, pictures, seeing, steadiness))
-        else:
-            mattes.append([matte_picture(network, picture, seeing) for picture in pictures])
+        mattes.append(matte_clip(network, pictures, seeing, steadiness=steadiness))
         durations_ms.append((time.perf_counter() - started_s) * 1e3 / len(pictures))
     return Entry(mattes, statistics.median(durations_ms))
 
@@ -120,30 +111,6 @@ def _read_video(path: Path) -> list[Picture]:
     if len(pictures) < 2:
         raise DatasetError(f"{path} is no video that can be read")
     return pictures
-
-
-def _clip_mattes(network: UNet, pictures: Sequence[Picture], seeing: Seeing, steadiness: float) -> list[Matte]:
-    """What the program does with one clip's mattes, at the size at which it does it: float32 ``(h, w)`` each."""
-    gaze, steadier, detail = Gaze(), Steadier(steadiness), Detail()
-    ahead = LookAhead(seeing.ahead) if seeing.ahead else None
-    fine: list[tuple[Matte, Matte | None, Matte]] = []
-    settled: list[Matte] = []
-    for picture in pictures:
-        height, width = picture.shape[:2]
-        seen, found = look(network, picture, gaze, seeing)
-        size, before, own = settling(width, height), None, stretch_contrast(found)
-        if size[0] <= NEARLY * found.shape[1]:
-            before = own = stretch_contrast(coarser(found, size))
-            seen = cv2.resize(seen, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-        steadied = steadier.steady(seen, own)
-        fine.append((found, before, steadier.kept))
-        settled += [steadied] if ahead is None else ahead.put(seen, steadied, steadier.kept)
-    if ahead is not None:
-        settled += list(ahead.rest())
-    return [
-        resized(alpha if before is None else detail.put_back(stretch_contrast(found), before, alpha, kept), picture)
-        for picture, alpha, (found, before, kept) in zip(pictures, settled, fine, strict=True)
-    ]
 
 
 def peer_entries(sequences: Sequences, interpreter: Path) -> dict[str, Entry]:

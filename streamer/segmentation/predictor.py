@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.colour_line import without_what_colours_deny
 from models.contrast import stretch_contrast
 from models.detail import Detail, coarser
 from models.doubt import Looks, is_doubtful
@@ -276,11 +277,11 @@ class NetworkSegmenter:
     def _settled(self, seen: Image, small: Alpha) -> tuple[Alpha, Alpha | None, Alpha]:
         """What becomes of the network's alpha, at the size at which that is looked at; ``room`` and ``dropped``."""
         if self._clean_plate is None:
-            steadied = self._steadier.steady(seen, stretch_contrast(small))
+            steadied = self._steadier.steady(seen, without_what_colours_deny(seen, stretch_contrast(small)))
             alpha = self._sorter.sort(steadied)
             return alpha, None, steadied - alpha
         cleaned = self._clean_plate.clean(seen, small, may_learn=not self._gaze.is_doubting)
-        alpha = without_strips(seen, stretch_contrast(cleaned.alpha))
+        alpha = without_what_colours_deny(seen, without_strips(seen, stretch_contrast(cleaned.alpha)))
         steadied = self._steadier.steady(seen, alpha, certain=cleaned.strange)
         # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
         shown = steadied - steadied * cleaned.room
