@@ -277,7 +277,7 @@ class NetworkSegmenter:
     def _settled(self, seen: Image, small: Alpha) -> tuple[Alpha, Alpha | None, Alpha]:
         """What becomes of the network's alpha, at the size at which that is looked at; ``room`` and ``dropped``."""
         if self._clean_plate is None:
-            steadied = self._steadier.steady(seen, without_what_colours_deny(seen, stretch_contrast(small)))
+            steadied = self._steadier.steady(seen, stretch_contrast(small))
             alpha = self._sorter.sort(steadied)
             return alpha, None, steadied - alpha
         cleaned = self._clean_plate.clean(seen, small, may_learn=not self._gaze.is_doubting)
