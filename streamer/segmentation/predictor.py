@@ -346,5 +346,7 @@ def as_batch(small: Image, padded: Size) -> NDArray[np.float32]:
     if bottom or right:
         small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
     batch = np.empty((1, 3, padded.height, padded.width), np.float32)
-    np.multiply(small.transpose(2, 0, 1), np.float32(1 / 255), out=batch[0])
+    for plane, channel in zip(batch[0], cv2.split(small), strict=True):  # twice as fast as all in one call
+        plane[:] = channel
+    batch *= np.float32(1 / 255)
     return batch
