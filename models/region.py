@@ -42,13 +42,8 @@ REST = 30
 """For so many pictures what moved, and was nobody, is no reason to look again."""
 OVERLOOKED = 0.5
 """Share of the people of whom the look at the region is sure; one at the whole that finds less has overlooked them."""
-SURE, PATIENCE = 0.99, 15
-"""Where nobody was for the last ``REST`` pictures, whoever comes up must be seen as surely as that, from close by, for
-so many pictures at most: a bollard or a reflection in foil may look like somebody for a moment."""
-NEARLY_SURE = 0.9
-"""The same for whoever was seen so surely within the last ``CALM`` pictures."""
-LARGE = 0.5
-"""Share of the picture beyond which nobody is hidden so: who then came up all at once would not be believed."""
+SURE, NEARLY_SURE = 0.99, 0.9
+"""Alpha of somebody who is surely seen, and of one who is so if they surely were within the last ``CALM`` pictures."""
 AT_LEAST_EVERY = 90
 """After so many pictures the whole is looked at in any case."""
 
@@ -82,11 +77,7 @@ class Gaze:
         self._is_new = True
         self._calm = 0
         self._absent = REST
-        self._doubts = 0
         self._unsure, self._last = CALM, WHOLE
-        self._is_shown = False
-        self.is_doubting = False
-        """Whether somebody may be in the last picture who is not shown yet."""
         self._then = np.zeros(GLANCE[::-1], np.float32)
         self._restless = np.zeros(GLANCE[::-1], np.bool_)
         self._pictures = 0
@@ -110,25 +101,16 @@ class Gaze:
             look: looks at that picture in that way.
         """
         ways = _Ways(whole, part, look)
-        self.is_doubting = False
         framing = self.framing(whole, part)
         found = look(framing)
         if framing is whole:
             found, people = self._matte_of_whole(found, ways)
         else:
             found, people = self._matte_of_part(found, framing.box, ways)
-        is_sure = _surest(found.alpha, people) >= SURE
         self._unsure += 1
-        if is_sure:
-            self._doubts, self._unsure, self._last = 0, 0, people or self._last
-        else:  # whoever is missed now and then is not begun with anew each time
-            self._doubts = max(0, self._doubts - 1) if people is None else self._doubts + 1
-        if people is not None:
-            self._is_shown = not self.is_doubting
-        elif self._doubts == 0:
-            self._is_shown = False
-        is_there = people is not None and (self._is_new or self._absent == 0 or self._doubts > PATIENCE)
-        self._absent = 0 if is_sure or is_there else self._absent + 1
+        if people is not None and _surest(found.alpha, people) >= SURE:
+            self._unsure, self._last = 0, people
+        self._absent = 0 if people else self._absent + 1
         self._is_new = False
         return found
 
@@ -140,12 +122,8 @@ class Gaze:
             self._follow(people, WHOLE, ways.part)
             return found, people
         closer, who = self._closer(found, people, ways)
-        is_doubtful = people is not None and _area(people) < LARGE and _surest(closer.alpha, who) < SURE
-        is_unknown = not self._is_new and not self._is_shown  # whoever is shown is not hidden again
-        if is_unknown and is_doubtful and self._doubts < PATIENCE:
-            self._box, self.is_doubting = WHOLE, True
-            return Look(found.picture, np.zeros_like(found.alpha)), people
-        return (closer, who or people) if self._is_new or who else (found, people)
+        # Of whoever is only just coming in hardly anything is seen, and less of what is around when seen from close by.
+        return (closer, who) if who or self._is_new else (found, people)
 
     def _matte_of_part(self, found: Look, region: Box, ways: _Ways) -> tuple[Look, Box | None]:
         """The matte and where people are, after a look at that region."""

@@ -103,13 +103,12 @@ class CleanPlate:
             self._seen_clear[:] = 0
             self._changed[:] = 0
 
-    def clean(self, picture: Image, alpha: Alpha, *, may_learn: bool = True) -> Cleaned:
+    def clean(self, picture: Image, alpha: Alpha) -> Cleaned:
         """The alpha without what belongs to the room, and with what does not where the network only doubts.
 
         Args:
             picture: RGB uint8 ``(h, w, 3)``, the small picture.
             alpha: float32 ``(h, w)`` in [0, 1], of this very picture.
-            may_learn: whether what this picture shows beside people is the room's; else it says nothing of the room.
 
         Returns:
             All room while it is being snapped.
@@ -119,8 +118,6 @@ class CleanPlate:
         if self.is_snapping:
             self._snap(picture.astype(np.float32))
             return Cleaned(np.zeros_like(alpha), np.ones_like(alpha), np.zeros_like(alpha))
-        if not may_learn:  # whoever is hidden is no evidence that the room is another one either
-            return Cleaned(alpha, np.zeros_like(alpha), np.zeros_like(alpha))
         known = self._seen >= LEARNT_AFTER
         is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
         sure = is_room & known

@@ -280,7 +280,7 @@ class NetworkSegmenter:
             steadied = self._steadier.steady(seen, stretch_contrast(small))
             alpha = self._sorter.sort(steadied)
             return alpha, None, steadied - alpha
-        cleaned = self._clean_plate.clean(seen, small, may_learn=not self._gaze.is_doubting)
+        cleaned = self._clean_plate.clean(seen, small)
         alpha = without_what_colours_deny(seen, without_strips(seen, stretch_contrast(cleaned.alpha)))
         steadied = self._steadier.steady(seen, alpha, certain=cleaned.strange)
         # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.

@@ -160,18 +160,3 @@ def test_pictures_are_read_and_what_is_none_is_named(tmp_path: Path) -> None:
     for name, reason in {"none.png": "No such file", "text.png": "no picture", "empty.png": "cannot be read"}.items():
         with pytest.raises(ConfigError, match=reason):
             open_clean_plate(str(tmp_path / name))
-
-
-def test_whoever_is_hidden_is_no_reason_to_forget_the_room() -> None:
-    plate = CleanPlate("learn")
-    empty, nobody = room(), np.zeros((HEIGHT, WIDTH), np.float32)
-    for _ in range(LEARN_EVERY * 8):
-        plate.clean(empty, nobody)
-    crowded = empty.copy()
-    crowded[20:, 10:110] = (200, 120, 60)
-    for _ in range(20):
-        assert not plate.clean(crowded, nobody, may_learn=False).alpha.any()
-    picture, alpha, truth = scene(30)
-    cleaned = plate.clean(picture, alpha).alpha
-    assert inner(cleaned) < 0.05
-    assert cleaned[truth == 1].min() > 0.9
