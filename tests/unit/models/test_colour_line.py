@@ -99,6 +99,19 @@ def test_a_print_on_the_shirt_in_the_walls_colour_stays() -> None:
     assert np.array_equal(lowered(picture, truth)[110:150, 140:200], truth[110:150, 140:200])
 
 
+@pytest.mark.parametrize("colour", [(224, 172, 150), (205, 206, 208), (130, 130, 132)])
+@pytest.mark.parametrize("width", [3, 8])
+def test_a_thin_arm_beside_a_dark_shirt_before_a_light_wall_stays(colour: tuple[int, int, int], width: int) -> None:
+    picture, truth = np.full((HEIGHT, WIDTH, 3), (235, 235, 232), np.uint8), np.zeros((HEIGHT, WIDTH), np.float32)
+    truth[40:, 100:160] = truth[60:120, 160 : 160 + width] = 1
+    picture[40:, 100:160], picture[60:120, 160 : 160 + width] = (15, 15, 18), colour
+    noise = np.random.default_rng(2).normal(0, 3, picture.shape)
+    picture = cv2.GaussianBlur((picture + noise).clip(0, 255).astype(np.uint8), (0, 0), 0.7).astype(np.uint8)
+    truth = cv2.GaussianBlur(truth, (0, 0), 0.7).astype(np.float32)
+    arm = np.s_[60:120, 160 : 160 + width]
+    assert (truth - lowered(picture, truth))[arm].sum() < 0.15 * truth[arm].sum()
+
+
 def test_a_room_in_the_persons_colours_is_not_added() -> None:
     picture, truth = scene()
     picture[100:140, 220:224] = SHIRT  # right beside the sleeve
