@@ -9,7 +9,7 @@
 
 The first is one line: everything that the configuration validates on, clips and empty rooms in one run. The second
 takes any pictures; without ``--masks`` only the latency is reported. The third says how steady the matte of a real
-video is. The mattes are the network's own, resized, without the full-resolution refinement that the program adds; it
+video is. The mattes are what ``models.matting.matte_clip`` makes of the network's, without refined edges; it
 looks closer at the part with somebody in it, as the program does on a CPU, but with ``--whole``. ``--save`` writes
 8-bit alpha PNGs named as the pictures. MediaPipe lives in a virtual environment of its own; see
 ``models/peers/mediapipe_matte.py``.

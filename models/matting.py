@@ -49,10 +49,10 @@ def matte_picture(network: UNet, image: Picture, seeing: Seeing = USUALLY) -> Ma
 def matte_clip(
     network: UNet, pictures: Sequence[Picture], seeing: Seeing = USUALLY, *, steadiness: float = 0.0
 ) -> list[Matte]:
-    """What the program makes of the network's mattes of one clip, at the size at which it does so.
+    """What becomes of the network's mattes of one clip, at the size at which the program settles them.
 
     What is nearly certain is made certain, colours are heeded, and it is averaged over time where the picture stands
-    still. Not the clean plate, nor refined edges.
+    still. The program does that too, with clean plate and strips before it and refined edges after it.
 
     Args:
         network: the network.

@@ -69,7 +69,7 @@ def shipped_network() -> UNet:
 
 
 def mattes_of(network: UNet, pictures: Sequence[Image], on_picture: Callable[[], None]) -> list[Alpha]:
-    """The network's own alpha of each picture, float32 ``(h, w)``."""
+    """The alpha of each picture, as ``matte_picture`` makes it of the network's: float32 ``(h, w)``."""
     mattes = []
     for picture in pictures:
         mattes.append(np.asarray(matte_picture(network, picture), np.float32))
