@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-_EBML = b"\x1a\x45\xdf\xa3"
-_SEGMENT = b"\x18\x53\x80\x67"
+from streamer.sources.matroska import EBML, segment_end
+
 _MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}
 _LATER_BOXES = _MP4_BOXES | {b"moof", b"mfra", b"sidx", b"styp", b"uuid", b"meta", b"udta", b"pnot", b"prft", b"emsg"}
 
@@ -20,32 +20,11 @@ def is_cut_short(path: Path) -> bool:
     with path.open("rb") as file:
         magic = file.read(8)
         file.seek(0)
-        if magic[:4] == _EBML:
-            return _matroska_end(file) > size
+        if magic.startswith(EBML):
+            return segment_end(file) > size
         if magic[4:] in _MP4_BOXES:
             return _mp4_end(file, size) > size
     return False
-
-
-def _matroska_end(file: BinaryIO) -> int:
-    """Byte position at which the Segment element ends by its own header; 0 when it does not say."""
-    file.seek(4)
-    file.seek(_ebml_size(file), 1)
-    if file.read(4) != _SEGMENT:
-        return 0
-    length = _ebml_size(file)
-    return file.tell() + length if length >= 0 else 0
-
-
-def _ebml_size(file: BinaryIO) -> int:
-    """Read one EBML length: a variable-length integer; -1 = unknown (all value bits set)."""
-    first = file.read(1)
-    if not first or first[0] == 0:
-        return 0
-    extra = 8 - first[0].bit_length()
-    mask = (1 << (7 * (extra + 1))) - 1
-    value = int.from_bytes(first + file.read(extra), "big") & mask
-    return -1 if value == mask else value
 
 
 def _mp4_end(file: BinaryIO, size: int) -> int:

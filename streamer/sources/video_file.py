@@ -25,6 +25,7 @@ from streamer.frames import Frame, Image, Planes, Size
 from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
 from streamer.orientation import Orientation, orientation_of
 from streamer.priorities import yielding_threads
+from streamer.sources.matroska import is_sound
 from streamer.sources.video_opening import check_file, clock_start, open_container, video_stream
 from streamer.video_clock import BROADCAST_FORMATS, ClockSteadier, check_range
 
@@ -50,8 +51,9 @@ class VideoFileSource:
     together, it goes on. A part that begins where nothing has changed for a while begins with what is on the screen.
 
     A damaged file yields what can be decoded. ``bad_frames`` counts the packets that are incomplete or that the
-    decoder refuses and the frames that it flags as concealed, all of which are left out; and for a file whose end
-    is missing the frames that its index promises (at least one). Frames that merely refer to a lost one are
+    decoder refuses and the frames that it flags as concealed, all of which are left out; for a file whose end
+    is missing the frames that its index promises (at least one); and for a Matroska file with damage in its structure
+    as many as its usual rate has in the gaps. Frames that merely refer to a lost one are
     delivered: the decoder does not tell them apart, and dropping everything up to the next codec key frame would
     lose seconds for one bad byte. FFmpeg's H.264 decoder sets its flag from several threads and now and then too
     late; such a frame is delivered as good.
@@ -75,6 +77,7 @@ class VideoFileSource:
         self._packets_read = 0
         self._packets_decodable = 0
         self._frames_decoded = 0
+        self._frames_skipped = 0
         self._cut_short = check_file(path)
         self._container = open_container(path)
         try:
@@ -162,9 +165,10 @@ class VideoFileSource:
             if picture.is_corrupt:
                 self._bad += 1
                 continue
+            self._frames_skipped += 0 if last is None else self._frames_between(last, ticks)
             last = ticks
             yield ticks, picture
-        self._count_missing()
+        self._count_missing(last)
 
     def _decoded_around_start(self) -> Iterator[VideoFrame]:
         """Pictures from one on that is shown no later than the start.
@@ -240,18 +244,34 @@ class VideoFileSource:
             ticks = self._ticks(self._steadier.see(ticks * self._time_base, step * self._time_base))
         return ticks if last is None or ticks > last else last + 1
 
-    def _count_missing(self) -> None:
-        """At the end of the file: frames that vanished without an error of their own.
+    def _count_missing(self, last: int | None) -> None:
+        """At the end of the file, whose last frame was that: frames that vanished without an error of their own.
 
-        Only where there is proof of damage: some codecs and edit lists have packets that show no frame.
+        Only where there is proof of damage: some codecs and edit lists have packets that show no frame, and the rate
+        of many recordings varies.
         """
-        if self._start is None and (self._bad or self._cut_short):
+        if self._start is None:
             missing = self._packets_decodable - self._frames_decoded
-            if self._cut_short or self._container.format.name == "avi":  # an AVI's header counts, too
+            if not (self._bad or self._cut_short or self._stream.codec.intra_only):
+                missing = 0
+            elif self._cut_short or self._container.format.name == "avi":  # an AVI's header counts, too
                 missing += max(0, self._stream.frames - self._packets_read)
-            self._bad = max(self._bad, missing)
+            self._bad = max(self._bad, missing, self._missing_in_matroska(last))
         if self._cut_short:
             self._bad = max(self._bad, 1)
+
+    def _missing_in_matroska(self, last: int | None) -> int:
+        """Frames for which there was time, if the file is of that kind and damaged; what is lost leaves no packets."""
+        container = self._container
+        if last is None or not container.format.name.startswith("matroska"):
+            return 0
+        end = self._ticks(Fraction(container.duration or 0, av.time_base))
+        skipped = self._frames_skipped + self._frames_between(last, end)
+        return skipped if skipped and (self._cut_short or not is_sound(self._path)) else 0
+
+    def _frames_between(self, ticks: int, later: int) -> int:
+        """How many frames there would be between those two at the usual rate."""
+        return max(0, int((later - ticks) * self._time_base * self._fps + Fraction(1, 2)) - 1)
 
     def _image(self, picture: VideoFrame) -> Image:
         """The picture as RGB, upright. From any thread."""

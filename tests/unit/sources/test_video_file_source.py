@@ -253,6 +253,13 @@ def test_a_damaged_mp4_accounts_for_every_frame(tmp_path: Path) -> None:
     assert good + bad == 100
 
 
+def test_a_picture_that_the_decoder_drops_without_a_word_is_counted(tmp_path: Path) -> None:
+    whole = media.constant(tmp_path / "a.avi", count=100, codec="mjpeg", pixel_format="yuvj420p", options={})
+    good, bad = bad_frames(media.damaged(tmp_path / "b.avi", whole, at=0.31, length=1024))
+    assert good < 100
+    assert good + bad == 100
+
+
 def test_a_truncated_mp4_with_its_index_in_front_counts_what_is_missing(tmp_path: Path) -> None:
     whole = media.constant(tmp_path / "a.mp4", count=100, container_options={"movflags": "+faststart"})
     good, bad = bad_frames(media.truncated(tmp_path / "b.mp4", whole))
