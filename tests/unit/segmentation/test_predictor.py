@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -243,6 +244,50 @@ def test_the_users_rules_are_applied() -> None:
     assert np.all(alpha[:, :120] == 0)
     assert np.all(alpha[70:170, 150:250] == 1)
     assert np.all(alpha[100, 140:143] == 0)
+
+
+class Saying(Runtime):
+    """A runtime whose alpha is always this one."""
+
+    name = "CPU (saying)"
+
+    def __init__(self, alpha: Alpha) -> None:
+        self._alpha = alpha
+
+    def alpha(self, batch: NDArray[np.float32]) -> Alpha:
+        return self._alpha
+
+
+def as_seen(picture: Image) -> Image:
+    """With the softness and the noise of a camera."""
+    noisy = picture + np.random.default_rng(0).normal(0, 3, picture.shape)
+    return cv2.GaussianBlur(noisy.clip(0, 255).astype(np.uint8), (0, 0), 0.7).astype(np.uint8)
+
+
+@pytest.mark.parametrize("clean_plate", [CleanPlate("learn"), None], ids=["learnt", "off"])
+def test_an_edge_drawn_too_far_out_goes_back_to_the_colours_if_a_room_is_learnt(clean_plate: CleanPlate | None) -> None:
+    picture = np.full((256, 448, 3), (200, 198, 190), np.uint8)
+    picture[80:, 120:220] = (40, 150, 90)
+    found = np.zeros((256, 448), np.float32)
+    found[79:, 119:221] = 1  # strips are wider
+    alpha = NetworkSegmenter("compact", FITTING, Saying(found), clean_plate=clean_plate).settled(as_seen(picture)).alpha
+    rim = alpha[100:240, [119, 220]].mean()
+    assert rim < 0.3 if clean_plate else rim == 1
+
+
+def test_what_is_strange_to_the_known_room_stays_in_colours_that_are_the_rooms_elsewhere() -> None:
+    room, shoe = np.full((256, 448, 3), (120, 80, 50), np.uint8), np.s_[206:220, 212:220]
+    for top in range(0, 256, 24):
+        room[top : top + 12] = (150, 150, 152)
+    picture, found = room.copy(), np.zeros((256, 448), np.float32)
+    picture[60:220, 220:300], picture[shoe] = (20, 22, 30), (150, 150, 152)
+    found[60:220, 220:300], found[shoe] = 1, 0.7
+    found = cv2.GaussianBlur(found, (0, 0), 1).astype(np.float32)
+    is_strange = CleanPlate(as_seen(room)).clean(as_seen(picture), found).strange[shoe] > 0.9
+    assert is_strange.any()
+    plate = CleanPlate(as_seen(room))
+    alpha = NetworkSegmenter("compact", FITTING, Saying(found), clean_plate=plate).settled(as_seen(picture)).alpha
+    assert (alpha[shoe][is_strange] > 0.9).all()
 
 
 def test_smaller_sizes_are_used_as_soon_as_they_are_chosen_and_closing_closes_the_runtime() -> None:
