@@ -281,10 +281,7 @@ class NetworkSegmenter:
             alpha = self._sorter.sort(steadied)
             return alpha, None, steadied - alpha
         cleaned = self._clean_plate.clean(seen, small)
-        found = stretch_contrast(cleaned.alpha)
-        alpha = without_what_colours_deny(seen, without_strips(seen, found))
-        # What is strange to the known room stays, whatever its colours: an elbow before a table, a grey shoe.
-        alpha = np.maximum(alpha, found * cleaned.strange)
+        alpha = without_what_colours_deny(seen, without_strips(seen, stretch_contrast(cleaned.alpha)))
         steadied = self._steadier.steady(seen, alpha, certain=cleaned.strange)
         # A haze of earlier frames has no place where the room shows. The steadier's own memory goes on.
         shown = steadied - steadied * cleaned.room

@@ -275,21 +275,6 @@ def test_an_edge_drawn_too_far_out_goes_back_to_the_colours_if_a_room_is_learnt(
     assert rim < 0.3 if clean_plate else rim == 1
 
 
-def test_what_is_strange_to_the_known_room_stays_in_colours_that_are_the_rooms_elsewhere() -> None:
-    room, shoe = np.full((256, 448, 3), (120, 80, 50), np.uint8), np.s_[206:220, 212:220]
-    for top in range(0, 256, 24):
-        room[top : top + 12] = (150, 150, 152)
-    picture, found = room.copy(), np.zeros((256, 448), np.float32)
-    picture[60:220, 220:300], picture[shoe] = (20, 22, 30), (150, 150, 152)
-    found[60:220, 220:300], found[shoe] = 1, 0.7
-    found = cv2.GaussianBlur(found, (0, 0), 1).astype(np.float32)
-    is_strange = CleanPlate(as_seen(room)).clean(as_seen(picture), found).strange[shoe] > 0.9
-    assert is_strange.any()
-    plate = CleanPlate(as_seen(room))
-    alpha = NetworkSegmenter("compact", FITTING, Saying(found), clean_plate=plate).settled(as_seen(picture)).alpha
-    assert (alpha[shoe][is_strange] > 0.9).all()
-
-
 def test_smaller_sizes_are_used_as_soon_as_they_are_chosen_and_closing_closes_the_runtime() -> None:
     class Closed(RedIsPerson):
         closed = 0
