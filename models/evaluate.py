@@ -9,7 +9,8 @@
 
 The first is one line: everything that the configuration validates on, clips and empty rooms in one run. The second
 takes any pictures; without ``--masks`` only the latency is reported. The third says how steady the matte of a real
-video is. The mattes are what ``models.matting.matte_clip`` makes of the network's, without refined edges; it
+video is. The mattes are what ``models.matting.matte_clip`` makes of the network's, without refined edges (those of the
+whole program are scored by ``streamer bench mattes``); it
 looks closer at the part with somebody in it, as the program does on a CPU, but with ``--whole``. ``--save`` writes
 8-bit alpha PNGs named as the pictures. MediaPipe lives in a virtual environment of its own; see
 ``models/peers/mediapipe_matte.py``.
@@ -34,10 +35,10 @@ import torch
 from models.checkpoints import CheckpointError, load_network
 from models.datasets import DatasetError, is_validation, pictures_in, read_grey, read_rgb
 from models.doubt import Looks
-from models.matting import USUALLY, Matte, Seeing, matte_picture
+from models.matting import USUALLY, Matte, Seeing, matte_clip, matte_picture
 from models.metrics import score
 from models.peers.runner import run_mediapipe
-from models.scoreboard import compete, score_video, validation_sets
+from models.scoreboard import Entrant, compete, score_video, validation_sets
 from models.training_config import read_config
 from models.unet import UNet
 
@@ -107,6 +108,10 @@ def _seeing(args: argparse.Namespace) -> Seeing:
     return Seeing(args.input_share, not args.whole, LOOKS[args.looks], 0 if args.whole else args.look_ahead)
 
 
+def _entrant(network: UNet, args: argparse.Namespace) -> Entrant:
+    return partial(matte_clip, network, seeing=_seeing(args), steadiness=args.steadiness)
+
+
 def score_configuration(args: argparse.Namespace) -> None:
     """Score all that the configuration validates on."""
     config = read_config(args.config)
@@ -116,7 +121,7 @@ def score_configuration(args: argparse.Namespace) -> None:
     peer = args.peer_python if args.against else None
     sets = validation_sets(config, args.config, args.data)
     show = partial(print, flush=True)
-    board = compete(network, model, sets, peer=peer, steadiness=args.steadiness, on_line=show, seeing=_seeing(args))
+    board = compete(_entrant(network, args), model, sets, peer=peer, on_line=show)
     if args.json:
         args.json.write_text(json.dumps(board, indent=2) + "\n")
 
@@ -126,9 +131,7 @@ def score_clip(args: argparse.Namespace) -> None:
     model = args.model or "compact"
     peer = args.peer_python if args.against else None
     network = load_network(model, args.weights)
-    for name, value in score_video(
-        network, model, args.video, peer=peer, steadiness=args.steadiness, seeing=_seeing(args)
-    ).items():
+    for name, value in score_video(_entrant(network, args), model, args.video, peer=peer).items():
         print(f"{name:20} flicker {value:.3f}")
 
 

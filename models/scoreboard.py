@@ -1,7 +1,7 @@
 """All validation sets of a training configuration in one run: stills, composited clips and empty rooms.
 
-Each entrant is a way to matte a sequence of pictures: our network with its mattes kept steady, or a peer. A still is a
-sequence of one.
+Each entrant is a way to matte a sequence of pictures: our network with its mattes kept steady, the whole program
+(``streamer bench mattes``), or a peer. A still is a sequence of one.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import numpy as np
 
 from models.clips import make_clips, make_entrances
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
-from models.matting import USUALLY, Matte, Seeing, matte_clip, matte_picture
+from models.matting import Matte
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
 from models.peers.runner import run_mediapipe
 from models.training_config import TrainConfig, left_out_rooms
-from models.unet import UNet
 
 Sequences: TypeAlias = Sequence[Sequence[Picture]]
+Entrant: TypeAlias = Callable[[Sequence[Picture]], Sequence[Matte]]
+"""RGB pictures of one scene, in their order, to their alpha, float32 ``(h, w)`` in [0, 1] of each one's size."""
 CLIPS, CLIP_LENGTH = 24, 24
 ENTRANCES, ENTRANCE_LENGTH = 16, 40
 EMPTY_ROOMS = 100
@@ -75,23 +76,21 @@ def validation_sets(config: TrainConfig, config_path: Path, data: Path) -> list[
     return sets
 
 
-def our_entry(network: UNet, sequences: Sequences, *, steadiness: float, seeing: Seeing = USUALLY) -> Entry:
-    """The network's mattes, averaged over time where the picture stands still."""
-    matte_picture(network, sequences[0][0], seeing)  # the first call also sets the runtime up
+def our_entry(entrant: Entrant, sequences: Sequences) -> Entry:
+    """Ours of all sequences."""
+    entrant(sequences[0][:1])  # the first call also sets the runtime up
     mattes, durations_ms = [], []
     for pictures in sequences:
         started_s = time.perf_counter()
-        mattes.append(matte_clip(network, pictures, seeing, steadiness=steadiness))
+        mattes.append(entrant(pictures))
         durations_ms.append((time.perf_counter() - started_s) * 1e3 / len(pictures))
     return Entry(mattes, statistics.median(durations_ms))
 
 
-def score_video(
-    network: UNet, model: str, video: Path, *, peer: Path | None, steadiness: float, seeing: Seeing = USUALLY
-) -> dict[str, float]:
-    """``flicker`` of a real video's first seconds, whose truth nobody knows, by entrant."""
+def score_video(ours: Entrant, name: str, video: Path, *, peer: Path | None) -> dict[str, float]:
+    """``flicker`` of a real video's first seconds, whose truth nobody knows, by the entrants' names."""
     pictures = _read_video(video)
-    entries = {model: our_entry(network, [pictures], steadiness=steadiness, seeing=seeing)}
+    entries = {name: our_entry(ours, [pictures])}
     if peer is not None:
         entries |= peer_entries([pictures], peer)
     return {name: flicker(np.stack(entry.mattes[0]), np.stack(pictures)) for name, entry in entries.items()}
@@ -159,23 +158,16 @@ def scores(found: ValidationSet, mattes: Sequence[Sequence[Matte]]) -> dict[str,
 
 
 def compete(
-    network: UNet,
-    model: str,
-    sets: Sequence[ValidationSet],
-    *,
-    peer: Path | None,
-    steadiness: float,
-    on_line: Callable[[str], None],
-    seeing: Seeing = USUALLY,
+    ours: Entrant, name: str, sets: Sequence[ValidationSet], *, peer: Path | None, on_line: Callable[[str], None]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Scores by set and entrant, ``median_ms`` among them; told in lines for people as they come."""
     board: dict[str, dict[str, dict[str, float]]] = {}
     for found in sets:
-        entries = {model: our_entry(network, found.sequences, steadiness=steadiness, seeing=seeing)}
+        entries = {name: our_entry(ours, found.sequences)}
         if peer is not None:
             entries |= peer_entries(found.sequences, peer)
         board[found.name] = {
-            name: {**scores(found, entry.mattes), "median_ms": entry.median_ms} for name, entry in entries.items()
+            who: {**scores(found, entry.mattes), "median_ms": entry.median_ms} for who, entry in entries.items()
         }
         for line in _lines(found, board[found.name]):
             on_line(line)

@@ -65,7 +65,7 @@ def _run(word: str, settings: Measuring, command: str) -> int:
 
     check(settings, command)
     console, machine = report.open_console(), describe_machine(getattr(settings, "device", "cpu"))
-    places = ("json", "peer_python")  # of this machine: they say nothing about what was measured
+    places = ("json", "peer_python", "data")  # of this machine: they say nothing about what was measured
     values = {name: value for name, value in asdict(settings).items() if name not in places}
     asked = {name: value for name, value in values.items() if value not in (None, False)}
     report.show_machine(console, machine, asked)
@@ -107,6 +107,10 @@ def _measure(settings: Measuring, folder: Path, console: Console) -> Outcome:
             from streamer.bench.beside_painter import measure_live
 
             return measure_live(settings, folder, console)
+        case words.Mattes():
+            from streamer.bench.mattes import measure_mattes
+
+            return measure_mattes(settings, console)
         case words.Plates():
             from streamer.bench.plates import measure_painting
 

@@ -66,13 +66,34 @@ class InRounds(OverClips):
 
 
 @dataclass(frozen=True)
-class BesidePeer(InRounds):
+class WithPeer:
     """What is measured has a peer in an environment of its own."""
 
     peer_python: Path | None = None
     """Interpreter that has MediaPipe. Not given: this one if it has it, else .venv-peer/bin/python."""
     no_peer: bool = False
     """Leave the peer out."""
+
+
+@dataclass(frozen=True)
+class BesidePeer(WithPeer, InRounds):
+    """What is measured takes turns with the peer."""
+
+
+@dataclass(frozen=True)
+class Mattes(WithPeer, OfProgram):
+    """How right the program's mattes are, edges refined and all, beside MediaPipe's, on labelled people and clips.
+
+    The sets are those of `python -m models.evaluate`, which scores the network's own: photos with masks, clips
+    composited from them, clips of people who come in and leave, and empty rooms.
+    """
+
+    data: Path = Path("data")
+    """Folder with the pictures, that the training configuration's names start from."""
+    config: Path = Path("configs/train/compact.yaml")
+    """Training configuration whose validation sets are scored."""
+    model: Literal["compact", "accurate"] = "compact"
+    """Network to use."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +246,7 @@ WORDS: dict[str, type] = {
     "start-up": StartUp,
     "length": Length,
     "live": Live,
+    "mattes": Mattes,
     "plates": Plates,
     "gpu": Gpu,
     "trace": Trace,

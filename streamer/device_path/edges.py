@@ -14,7 +14,7 @@ from streamer.compositing import HARDLY_SEEN, INDISTINCT
 from streamer.device_path.pictures import blurred, grey, half_up, picked, scaled, shrink
 from streamer.edge_colours import FAINT, NARROW_PX, SMALL_AREA_PX, WIDE_PX, rim_px
 from streamer.frames import Size
-from streamer.segmentation.refine import CERTAIN_AFTER, EPSILON, RADIUS_PX, SMOOTHING_PX, grid_of
+from streamer.segmentation.refine import EPSILON, RADIUS_PX, SMOOTHING_PX, certain_after, grid_of
 
 
 def refined(picture: Tensor, certain: Tensor) -> Tensor:
@@ -29,9 +29,10 @@ def refined(picture: Tensor, certain: Tensor) -> Tensor:
     luma = grey(picture)
     guide, alpha = shrink(luma, grid) / 255, scaled(certain, grid)
     slope, offset = _lines(guide, alpha)
-    lines = scaled(torch.cat((slope / 255, offset - CERTAIN_AFTER), dim=1), Size(width, height))
+    margin = certain_after(width, certain.shape[3])
+    lines = scaled(torch.cat((slope / 255, offset - margin), dim=1), Size(width, height))
     full = torch.addcmul(lines[:, 1:], lines[:, :1], luma)
-    return full.mul_(1 / (1 - 2 * CERTAIN_AFTER)).clamp_(0, 1)
+    return full.mul_(1 / (1 - 2 * margin)).clamp_(0, 1)
 
 
 def _lines(guide: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import INTEGER, compiled, given, made
+from models.compiled import INTEGER, compiled, given, made, part_of_loops
 from models.contrast import stretch_contrast
 from streamer.frames import Alpha, Levels, Pixels, Planes, Size
 from streamer.scaling import shrink
@@ -33,8 +33,9 @@ EPSILON = 1e-3
 """Brightness variance, of 0..1, below which a window counts as flat and the alpha is left as it is."""
 CERTAIN_BEFORE = 0.14
 """How far from 0 and 1 the settled alpha already counts as certain; the network's own was stretched once before."""
-CERTAIN_AFTER = 0.3
-"""The same for the fitted alpha: takes away the grey veil that a fit across textures leaves."""
+CERTAIN_AFTER, LEAST_AFTER, MOST_AFTER = 0.07, 0.1, 0.3
+"""The same for the fitted alpha, for each pixel of the picture that one of the small alpha is wide, and within which
+bounds: takes away the grey veil that a fit across textures leaves, and makes edges as soft as a camera's at any size."""
 OPEN_PX = 5
 """Side of the window of the small alpha that must be of one value for what lies in its middle to be that value, too."""
 
@@ -75,6 +76,12 @@ def grid_of(picture: Size, small: Size) -> Size:
     """How many cells the grid of the fit has for a picture and an alpha of these sizes."""
     cell_px = max(1, -(-picture.width // (GRID_SCALE * small.width)))
     return Size(max(1, picture.width // cell_px), max(1, picture.height // cell_px))
+
+
+@part_of_loops
+def certain_after(width: int, small_width: int) -> float:
+    """How far from 0 and 1 the fitted alpha counts as certain, for a picture and a small alpha of these widths."""
+    return max(LEAST_AFTER, min(CERTAIN_AFTER * width / small_width, MOST_AFTER))
 
 
 def _spans(start: int, length: int, small: int, grid: int, full: int) -> tuple[slice, slice]:
@@ -208,7 +215,8 @@ def _draw(
         at = min(max((x + 0.5) * grid_width / width - 0.5, 0), grid_width - 1)
         befores[x] = int(at)
         shares[x] = at - int(at)
-    certain, scale = np.float32(CERTAIN_AFTER), np.float32(255 / (1 - 2 * CERTAIN_AFTER))
+    margin = certain_after(width, small_w)
+    certain, scale = np.float32(margin), np.float32(255 / (1 - 2 * margin))
     zero, most = np.float32(0), np.float32(255)
     # Spans of one value and open ones (-1), alike for all rows of the picture that lie in one of the small alpha.
     spans, values = np.empty(small_w + 1, np.int64), np.empty(small_w, np.int64)

@@ -160,5 +160,5 @@ def test_the_refined_alpha_is_that_of_the_published_filter(size: tuple[int, int]
     slope = (mean(guide * alpha, module.RADIUS_PX) - guides * alphas) / (variance + module.EPSILON)
     slope, offset = (mean(lines, module.SMOOTHING_PX) for lines in (slope, alphas - slope * guides))
     slope, offset = (cv2.resize(lines, size[::-1], interpolation=cv2.INTER_LINEAR) for lines in (slope, offset))
-    expected = stretch_contrast(slope * luma / 255 + offset, module.CERTAIN_AFTER)
+    expected = stretch_contrast(slope * luma / 255 + offset, module.certain_after(size[1], small.shape[1]))
     assert np.abs(refine(image, small) - expected).max() < 0.51 / 255
