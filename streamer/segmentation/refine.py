@@ -35,7 +35,7 @@ CERTAIN_BEFORE = 0.14
 """How far from 0 and 1 the settled alpha already counts as certain; the network's own was stretched once before."""
 CERTAIN_AFTER, LEAST_AFTER, MOST_AFTER = 0.07, 0.1, 0.3
 """The same for the fitted alpha, for each pixel of the picture that one of the small alpha is wide, and within which
-bounds: takes away the grey veil that a fit across textures leaves, and makes edges as soft as a camera's at any size."""
+bounds: takes away the grey veil that a fit across textures leaves, and makes edges as soft as a camera does."""
 OPEN_PX = 5
 """Side of the window of the small alpha that must be of one value for what lies in its middle to be that value, too."""
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -27,7 +26,7 @@ CONFIG = {
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The portrait that comes with scikit-image, with a rough mask, and a room; few and short clips."""
     from skimage.data import astronaut
 
@@ -43,7 +42,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     for name, value in (("CLIPS", 1), ("CLIP_LENGTH", 3), ("ENTRANCES", 1), ("ENTRANCE_LENGTH", 3)):
         monkeypatch.setattr(scoreboard, name, value)
-    yield tmp_path
+    return tmp_path
 
 
 def test_the_programs_mattes_are_scored_at_their_full_size(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
