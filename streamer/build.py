@@ -307,6 +307,7 @@ def _open_hotkeys(config: StreamConfig, outputs: Sequence[str], controls: Contro
     return Hotkeys(
         Bindings(config.hotkeys),
         controls.act,
+        hides=controls.hides,
         has_window="preview" in outputs,
         is_global=config.global_hotkeys == "auto" and is_shown,
     )

@@ -85,6 +85,10 @@ class Controls:
             raise ValueError(f"no action '{action}'; there are {', '.join(ACTIONS)}")
         self._actions[action]()
 
+    def hides(self, action: str) -> bool:
+        """Whether what this key stands for, ``panic`` or ``camera-off``, hides somebody now."""
+        return {"panic": self._state.panic, "camera-off": self._state.paused}[action]
+
     def next_background(self) -> None:
         """Show the next of the configured backgrounds, after the last one the first."""
 

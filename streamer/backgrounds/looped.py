@@ -11,6 +11,7 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 
+from streamer.color_matrix import effective_matrix
 from streamer.frames import Image, Size
 from streamer.orientation import orientation_of
 
@@ -18,10 +19,6 @@ FALLBACK_FRAME_S = 1 / 25
 """How long the last frame of a loop is shown when the file does not say."""
 MOST_GAP_S = 60.0
 """A frame that would come so much later than the one before ends is taken to follow it: the file's clock has jumped."""
-UNSPECIFIED, BT709 = 2, 1
-"""H.273 code points of colour matrices."""
-HD_HEIGHT_PX = 720
-"""From this height on, an untagged video is taken for BT.709."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +68,10 @@ class LoopReader:
         width = frame.width * self._pixel_aspect
         scale = max(target.width / width, Fraction(target.height, frame.height))
         scaled = Size(max(target.width, round(width * scale)), max(target.height, round(frame.height * scale)))
-        if frame.colorspace == UNSPECIFIED and frame.height >= HD_HEIGHT_PX:
-            frame.colorspace = BT709
-        rgb = frame.reformat(scaled.width, scaled.height, "rgb24", interpolation="BICUBIC").to_ndarray()
+        matrix = effective_matrix(frame.colorspace, frame.height)
+        rgb = frame.reformat(
+            scaled.width, scaled.height, "rgb24", src_colorspace=matrix, interpolation="BICUBIC"
+        ).to_ndarray()
         left, top = (scaled.width - target.width) // 2, (scaled.height - target.height) // 2
         picture = rgb[top : top + target.height, left : left + target.width]
         return orientation.upright(np.ascontiguousarray(picture, np.uint8))

@@ -24,6 +24,9 @@ MAX_LAG_S = 0.5
 LEAVE_S = 2.0
 """How long the decoder may take to leave: a file on a drive that is gone hangs."""
 
+ROUNDING_S = 0.002
+"""So much earlier than it says a picture may be due: the times of many files are rounded to a millisecond."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -96,7 +99,7 @@ class InlineShots:
     def due(self, now_s: float) -> Shot | None:
         """See ``Shots``. Only the picture that is shown is converted."""
         latest = None
-        while self._next is not None and self._next[0] <= now_s:
+        while self._next is not None and self._next[0] <= now_s + ROUNDING_S:
             latest = self._next
             self._next = next(self._frames, None)
         return Shot(latest[0], self._reader.picture(latest[1])) if latest else None
@@ -128,7 +131,7 @@ class AheadShots:
                     self._next = self._ready.get_nowait()
                 except queue.Empty:
                     return latest
-            if self._next.at_s > now_s:
+            if self._next.at_s > now_s + ROUNDING_S:
                 return latest
             latest, self._next = self._next, None
 

@@ -18,12 +18,13 @@ __all__ = ["Bindings", "Hotkeys"]
 logger = logging.getLogger(__name__)
 
 SHUTTERS = ("panic", "camera-off")
-"""Actions that hide somebody: a key that is held down too long must not undo them."""
+"""Actions that hide somebody: neither a key that is held down too long nor an echo may undo them."""
 HELD_S = 1.0
 """The same key within this time counts as held down, where nobody tells when it is let go: keyboards begin to repeat
 after half a second or a little more."""
 SAME_PRESS_S = 0.3
-"""An action that is called for twice within this time, in two ways, was called for once."""
+"""An action that is called for twice within this time, in two ways, was called for once; one of ``SHUTTERS`` within
+``HELD_S``, for a slow picture may keep the window's keys waiting."""
 INSTALL = 'pip install -e ".[hotkeys]"'
 
 
@@ -46,6 +47,7 @@ class Hotkeys:
     Args:
         bindings: which key stands for which action.
         act: called with an action, on the thread that heard the key.
+        hides: whether one of ``SHUTTERS`` hides somebody now.
         has_window: there is a preview window.
         is_global: keys are wanted in every window.
         clock: the time in seconds.
@@ -56,15 +58,17 @@ class Hotkeys:
         bindings: Bindings,
         act: Callable[[str], None],
         *,
+        hides: Callable[[str], bool],
         has_window: bool,
         is_global: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bindings = bindings
         self._act = act
+        self._hides = hides
         self._clock = clock
         self._pressed_at_s: dict[str, float] = {}
-        self._done_at_s: dict[str, float] = {}
+        self._done: dict[str, tuple[float, bool]] = {}
         self._doing = threading.Lock()  # both ways may tell of one press in the same moment
         self._everywhere = {binding.everywhere: binding for binding in bindings.all}
         self._global: _GlobalKeys | None = None  # keys may be heard before it is known
@@ -99,17 +103,19 @@ class Hotkeys:
         now_s = self._clock()
         is_held = now_s - self._pressed_at_s.get(action, -HELD_S) < HELD_S
         self._pressed_at_s[action] = now_s
-        if not (is_held and action in SHUTTERS):
-            self._do(action)
+        if not (is_held and action in SHUTTERS and self._hides(action)):  # to hide is never too often
+            self._do(action, is_global=False)
 
-    def _do(self, action: str) -> None:
+    def _do(self, action: str, *, is_global: bool) -> None:
         """Unless the same press came by the other way: Windows and macOS hide no key from the window that has it."""
         is_shared = self._global is not None and not self._global.hides_keys
         with self._doing:
             now_s = self._clock()
-            if is_shared and now_s - self._done_at_s.get(action, -SAME_PRESS_S) < SAME_PRESS_S:
+            done_at_s, was_global = self._done.get(action, (-HELD_S, is_global))
+            echo_s = HELD_S if action in SHUTTERS else SAME_PRESS_S
+            if is_shared and was_global != is_global and now_s - done_at_s < echo_s:
                 return
-            self._done_at_s[action] = now_s
+            self._done[action] = now_s, is_global
         logger.debug("key: %s", action)
         self._act(action)
 
@@ -135,7 +141,7 @@ class Hotkeys:
         return None
 
     def _pressed_anywhere(self, combination: str) -> None:
-        self._do(self._everywhere[combination].action)
+        self._do(self._everywhere[combination].action, is_global=True)
 
     def _warn_of(self, refused: Sequence[Binding], *, works_here: bool) -> None:
         keys = ", ".join(f"{binding.everywhere} ({binding.action})" for binding in refused)

@@ -17,8 +17,9 @@ MODIFIERS = {
     **dict.fromkeys(("cmd", "cmd_l", "cmd_r"), "super"),
 }
 """pynput's names of what is held down, and ours."""
-FORGET_S = 3.0
-"""After so long without a sign from the keyboard nothing counts as held down."""
+FORGET_S, FORGET_MODIFIERS_S = 3.0, 30.0
+"""After so long without a sign from the keyboard no key counts as held down, and none of ``MODIFIERS``, which do not
+repeat."""
 NAMES = {"esc": "escape"}
 """The same for the keys that differ."""
 
@@ -74,9 +75,9 @@ class PynputKeys:
     def _pressed(self, key: Any) -> None:
         name = self._name(key)
         now_s = self._clock()
-        if now_s - self._heard_at_s > FORGET_S:
-            self._held.clear()  # a lock screen swallows releases: a key must not stay down for ever
-        self._heard_at_s = now_s
+        silence_s, self._heard_at_s = now_s - self._heard_at_s, now_s
+        if silence_s > FORGET_S:  # a lock screen swallows releases: a key must not stay down for ever
+            self._held &= set() if silence_s > FORGET_MODIFIERS_S else set(MODIFIERS.values())
         if name is None or name in self._held:
             return
         self._held.add(name)

@@ -321,3 +321,20 @@ def test_a_decoder_that_hangs_is_left_behind(
     ]
     answers.set()
     shots._thread.join(WAIT_S)
+
+
+@pytest.mark.parametrize(("name", "begins_s"), [("b.mkv", 0.0), ("b.mp4", 0.0), ("b.mp4", 0.2)])
+def test_at_the_rate_of_the_frames_every_picture_is_shown_once(tmp_path: Path, name: str, begins_s: float) -> None:
+    path, size = media.Clip(count=30, fps=Fraction(30)).write(tmp_path / name), Size(*media.SIZE)
+    shown = open_background(str(path), size=size, is_live=False)
+    images = [shown.image_for(frame_at(begins_s + number / 30, size), NOBODY) for number in range(90)]  # three loops
+    shown.close()
+    assert [media.read_number(image) for image in images if image is not None] == [*range(30)] * 3
+
+
+@pytest.mark.parametrize("matrix", [8, 10, 14])
+def test_a_matrix_that_the_converter_does_not_know_is_read_like_an_input(
+    opened: Callable[[Path, bool], Background], tmp_path: Path, matrix: int
+) -> None:
+    path = media.Clip(count=2, tags={"colorspace": matrix}).write(tmp_path / "b.mp4")
+    assert levels_at(opened(path, False), [0.0])

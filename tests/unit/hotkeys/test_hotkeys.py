@@ -4,12 +4,13 @@ import contextlib
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from streamer import hotkeys
-from streamer.hotkeys import SAME_PRESS_S, Bindings, Hotkeys
+from streamer.hotkeys import SAME_PRESS_S, SHUTTERS, Bindings, Hotkeys
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems have other ways")
 
@@ -62,8 +63,17 @@ def done() -> list[str]:
     return []
 
 
-def opened(done: list[str], *given: str, has_window: bool = False, is_global: bool = True) -> Hotkeys:
-    return Hotkeys(Bindings(given), done.append, has_window=has_window, is_global=is_global)
+def opened(
+    done: list[str],
+    *given: str,
+    has_window: bool = False,
+    is_global: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+) -> Hotkeys:
+    def hides(action: str) -> bool:
+        return done.count(action) % 2 == 1
+
+    return Hotkeys(Bindings(given), done.append, hides=hides, has_window=has_window, is_global=is_global, clock=clock)
 
 
 @LINUX
@@ -159,7 +169,7 @@ def test_a_preview_window_is_enough(machine: Machine, done: list[str], caplog: p
 
 def test_a_key_that_is_held_down_does_not_show_again_what_it_hid(machine: Machine, done: list[str]) -> None:
     now_s = [50.0]
-    keys = Hotkeys(Bindings(), done.append, has_window=True, is_global=False, clock=lambda: now_s[0])
+    keys = opened(done, has_window=True, is_global=False, clock=lambda: now_s[0])
     for passed_s in (0, 0.7, 0.03, 0.03, 0.9):
         now_s[0] += passed_s
         keys.in_window("x")
@@ -168,6 +178,22 @@ def test_a_key_that_is_held_down_does_not_show_again_what_it_hid(machine: Machin
     now_s[0] += 1.0
     keys.in_window("x")
     assert done[-1] == "panic"
+
+
+@pytest.mark.parametrize("action", SHUTTERS)
+def test_whoever_is_shown_by_mistake_is_hidden_by_the_next_press_however_soon(
+    machine: Machine, done: list[str], action: str
+) -> None:
+    now_s = [50.0]
+    keys = opened(done, f"{action}=f9", has_window=True, is_global=False, clock=lambda: now_s[0])
+    keys.in_window("f9")
+    now_s[0] += 10
+    keys.in_window("f9")
+    assert done == [action] * 2  # shown again
+    for _ in range(14):
+        now_s[0] += 0.4
+        keys.in_window("f9")
+    assert done == [action] * 3
 
 
 def test_without_any_way_to_press_a_key_nothing_is_said(
@@ -187,7 +213,7 @@ def test_a_press_that_comes_by_both_ways_counts_once_where_keys_are_not_hidden(
 ) -> None:
     monkeypatch.setattr(Keys, "hides_keys", hides_keys)
     now_s = [0.0]
-    keys = Hotkeys(Bindings(["matte=f12"]), done.append, has_window=True, is_global=True, clock=lambda: now_s[0])
+    keys = opened(done, "matte=f12", has_window=True, clock=lambda: now_s[0])
     assert machine.everywhere is not None
     machine.everywhere.press("f12")
     keys.in_window("f12")
@@ -195,6 +221,29 @@ def test_a_press_that_comes_by_both_ways_counts_once_where_keys_are_not_hidden(
     now_s[0] = SAME_PRESS_S + 0.01
     keys.in_window("f12")
     assert len(done) == (3 if hides_keys else 2)
+    keys.close()
+
+
+@LINUX
+def test_presses_by_one_way_all_count_and_a_late_echo_does_not_undo_a_panic(
+    machine: Machine, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Keys, "hides_keys", False)
+    now_s = [50.0]
+    keys = opened(done, "panic=f12", "matte=f11", has_window=True, clock=lambda: now_s[0])
+    assert machine.everywhere is not None
+    for key in ("f11", "f11", "f11"):
+        machine.everywhere.press(key)
+        now_s[0] += 0.25
+    assert done == ["matte"] * 3
+    machine.everywhere.press("f12")
+    now_s[0] += 0.7  # a slow picture kept the window waiting
+    keys.in_window("f12")
+    assert done == [*["matte"] * 3, "panic"]
+    now_s[0] += 5
+    machine.everywhere.press("f12")
+    machine.everywhere.press("f12")
+    assert done[3:] == ["panic"] * 3
     keys.close()
 
 
@@ -210,7 +259,7 @@ def test_a_press_that_comes_by_both_ways_in_the_same_moment_counts_once(
             both_have_looked.wait()
         return 100.0
 
-    keys = Hotkeys(Bindings(["panic=f12"]), done.append, has_window=True, is_global=True, clock=clock)
+    keys = opened(done, "panic=f12", has_window=True, clock=clock)
     assert machine.everywhere is not None
     other = threading.Thread(target=machine.everywhere.press, args=("f12",))
     other.start()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamer.hotkeys.pynput_keys import FORGET_S, PynputKeys
+from streamer.hotkeys.pynput_keys import FORGET_MODIFIERS_S, FORGET_S, PynputKeys
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,16 @@ def test_a_key_whose_release_was_never_heard_is_forgotten(told: list[str]) -> No
     PynputKeys(["ctrl+alt+n", "f12"], told.append, Keyboard, clock=lambda: now_s[0])
     for key in (Special("ctrl"), Special("alt")):  # and then the screen is locked
         Keyboard.listener.press(key)
-    now_s[0] = FORGET_S + 1
+    now_s[0] = FORGET_MODIFIERS_S + 1
     hit(Letter("n"))
     assert told == []
+
+
+def test_modifiers_may_be_held_for_long_before_the_key(told: list[str]) -> None:
+    now_s = [0.0]
+    PynputKeys(["ctrl+alt+n"], told.append, Keyboard, clock=lambda: now_s[0])
+    for key in (Special("ctrl"), Special("alt"), Letter("b")):  # the last one's release is never heard
+        Keyboard.listener.press(key)
+    now_s[0] = FORGET_S + 1
+    hit(Letter("n"))
+    assert told == ["ctrl+alt+n"]
