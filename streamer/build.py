@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models import compiled
@@ -69,6 +70,12 @@ class Stream:
     def notes(self) -> list[str]:
         """What the sinks have to tell about what they wrote."""
         return [note for sink in self.sinks for note in getattr(sink, "notes", ())]
+
+    @property
+    def partials(self) -> list[Path]:
+        """Files that lie beside older ones, which they do not replace, for the run ended early."""
+        paths = [getattr(sink, "partial", None) for sink in self.sinks]
+        return [path for path in paths if path is not None]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The command line: words and flags to settings, settings to a run, and how it ended to one line and an exit code.
 
-Exit codes: 0 all is done; 2 bad input, or an output with frames missing; 130 Ctrl-C; 1 a fault of the program itself.
+Exit codes: 0 all is done; 2 bad input, or an output with frames missing; 130 Ctrl-C; 143 SIGTERM or SIGHUP while a
+file was made; 1 a fault of the program itself.
 ``STREAMER_DEBUG=1`` shows the traceback of any of them.
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TextIO, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from tyro.constructors import PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-OK, PROGRAM_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, PROGRAM_FAULT, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 METAVARS: dict[Any, str] = {int: "N", float: "X", str: "TEXT", Path: "FILE"}
 """What stands for a value in --help, by its type."""
 MODE_FLAGS = {f"--{mode}": ("--plate-mode", mode) for mode in ("quality", "fast", "fastest")}
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted: nothing more is written", INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has left, as in `streamer --help | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would complain when it flushes at exit
+        _leave(sys.stdout)
         return OK
     except OSError as error:
         if error.filename is None:
@@ -105,8 +106,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int) -> int:
     if os.environ.get("STREAMER_DEBUG") == "1":
         traceback.print_exc()
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    _say(["error: " + " ".join(message.split())], sys.stderr)
     return code
+
+
+def _say(lines: Sequence[str], stream: TextIO) -> None:
+    """Print them; where nobody reads them any more, or the disk is full, the exit status still tells how it went."""
+    try:
+        for line in lines:
+            print(line, file=stream)
+        stream.flush()
+    except OSError:
+        _leave(stream)
+
+
+def _leave(stream: TextIO) -> None:
+    """Python would complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _dispatch(args: list[str]) -> int:
@@ -283,10 +299,11 @@ def _stream(config: StreamConfig) -> int:
             finally:
                 bar.end()
                 report.finish()
-                for line in report.lines():
-                    print(line)
+                _say(report.lines(), sys.stdout)
         if ending == "interrupted":
-            return _fail(report.interruption(), INTERRUPTED)
+            return _fail(report.interruption(ending), INTERRUPTED)
+        if ending == "terminated" and not stream.info.is_live:  # a live run has no other end
+            return _fail(report.interruption(ending), TERMINATED)
         trouble = report.trouble()
         return _fail(trouble, BAD_INPUT) if trouble else OK
 

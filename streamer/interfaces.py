@@ -116,6 +116,15 @@ class WatchedSink(Protocol):
         ...
 
 
+@runtime_checkable
+class ReplacingSink(Protocol):
+    """A sink whose output may take the place of an older one."""
+
+    def close_early(self) -> None:
+        """As ``close``, but of a run that ended before its time: an older output stays, and this one lies beside it."""
+        ...
+
+
 class Segmenter(Protocol):
     """Finds the person in a frame."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from streamer.frames import Frame, Image, Size
-from streamer.interfaces import Sink, WatchedSink
+from streamer.interfaces import ReplacingSink, Sink, WatchedSink
 from streamer.stats import Stats
 
 logger = logging.getLogger(__name__)
@@ -112,8 +112,12 @@ class Output:
         index, pts_s = (0, 0.0) if last is None else (last.index, last.pts_s)
         self._show(Frame(self._on_stall(size), index, pts_s, time.monotonic()))
 
-    def close(self, *, is_spoilt: bool) -> list[Exception]:
+    def close(self, *, is_spoilt: bool, is_whole: bool = True) -> list[Exception]:
         """Finish the sinks, or give up those that failed, or all if what they hold must not pass for an output.
+
+        Args:
+            is_spoilt: it must not.
+            is_whole: all that was to come has come; else nothing is replaced by it.
 
         Returns:
             What went wrong meanwhile; a sink that fails is given up, and the others are closed all the same.
@@ -123,6 +127,8 @@ class Output:
             try:
                 if is_spoilt or self._written is None or any(sink is failed for failed in self._failed):
                     sink.abort()
+                elif not is_whole and isinstance(sink, ReplacingSink):
+                    sink.close_early()
                 else:
                     sink.close()
             except Exception as error:

@@ -33,7 +33,7 @@ its 60 pictures a second."""
 GRACE_S = 0.5
 """How long capture may take to leave by itself before its source is closed under it."""
 
-Ending: TypeAlias = Literal["finished", "stopped", "interrupted"]
+Ending: TypeAlias = Literal["finished", "stopped", "interrupted", "terminated"]
 """How a run ends that does not fail: the source ended; somebody asked it to stop; Ctrl-C."""
 
 logger = logging.getLogger(__name__)
@@ -160,10 +160,10 @@ class Pipeline:
     def run(self) -> Ending:
         """Run to the end of the source, a stop or a failure; then close the sinks and the source.
 
-        Sinks are closed, so that their output counts, when the source ended, failed midway (what it gave is kept) or
-        the run was asked to stop, by Ctrl-C and SIGTERM too. They are aborted when not one frame was written, when
-        rendering or writing failed, and on a second Ctrl-C. Live work cannot be repeated, so there a failure costs only
-        the sink that failed.
+        Sinks are closed, so that their output counts, when the source ended, failed midway (what it gave is kept, but
+        replaces nothing) or the run was asked to stop, by Ctrl-C, SIGTERM and SIGHUP too. They are aborted when not one
+        frame was written, when rendering or writing failed, and on a second Ctrl-C. Live work cannot be repeated, so
+        there a failure costs only the sink that failed.
 
         Returns:
             How it ended.
@@ -175,7 +175,7 @@ class Pipeline:
         """
         if self._stages:
             raise RuntimeError("a pipeline runs once")
-        with signals_heeded(on_interrupt=lambda: self._ask("interrupted"), on_terminate=self.stop):
+        with signals_heeded(lambda: self._ask("interrupted"), lambda: self._ask("terminated")):
             try:
                 self._start()
                 self._write_all()
@@ -300,7 +300,9 @@ class Pipeline:
     def _close_output(self) -> None:
         is_broken = any(not isinstance(error, Exception) for _, error in self._failures)
         is_lossy = not self._is_live and any(stage != "capture" for stage, _ in self._failures)
-        self._failures += [("output", error) for error in self._output.close(is_spoilt=is_broken or is_lossy)]
+        is_whole = self._is_live or (self._ending == "finished" and not self._failures)
+        errors = self._output.close(is_spoilt=is_broken or is_lossy, is_whole=is_whole)
+        self._failures += [("output", error) for error in errors]
 
     def _leave(self) -> None:
         """Wait for the stages, closing the source under a read that hangs, and never for longer than ``patience_s``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
@@ -51,7 +52,8 @@ class ProgressBar:
     def end(self) -> None:
         """Take the bar off the terminal. May be called twice."""
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):  # the terminal is gone
+                self._bar.stop()
 
     def __enter__(self) -> ProgressBar:
         return self

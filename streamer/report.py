@@ -49,15 +49,13 @@ class Report:
             return []
         return [first, *(f"note: {note}" for note in self._stream.notes)]
 
-    def interruption(self) -> str:
-        """What Ctrl-C has left."""
+    def interruption(self, ending: str) -> str:
+        """What Ctrl-C or a signal has left of a run that ended so."""
         kept = self._kept()
         if kept:
-            return (
-                f"interrupted after {_count(self._bar.frames)}, which {_are(self._bar.frames)} in {' and '.join(kept)}"
-            )
+            return f"{ending} after {_count(self._bar.frames)}, which {_are(self._bar.frames)} in {' and '.join(kept)}"
         files = any(is_file(output) for output in self._stream.outputs)
-        return "interrupted" + (": nothing was written" if files else "")
+        return ending + (": nothing was written" if files else "")
 
     def trouble(self) -> str:
         """What is missing from an output that was finished all the same; empty if nothing is."""
@@ -128,8 +126,9 @@ class Report:
         return ", ".join(parts)
 
     def _kept(self) -> list[str]:
-        """File outputs that lie there now and did not before."""
-        return [output for output, before in self._before.items() if _identity(output) not in (None, before)]
+        """File outputs that lie there now and did not before, under their own name or beside an older one."""
+        own = [output for output, before in self._before.items() if _identity(output) not in (None, before)]
+        return own + [str(path) for path in self._stream.partials]
 
 
 def _identity(output: str) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as requests, so that neither cuts a write in two."""
+"""Ctrl-C, SIGTERM and SIGHUP as requests, so that none cuts a write in two."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from types import FrameType
 @contextmanager
 def signals_heeded(on_interrupt: Callable[[], None], on_terminate: Callable[[], None]) -> Iterator[None]:
     """Within the ``with``, the first Ctrl-C and any SIGTERM are calls; every further Ctrl-C is a ``KeyboardInterrupt``.
+
+    SIGHUP, which a terminal sends whose window is closed, is as SIGTERM.
 
     The calls are made on the main thread between two steps of whatever runs there, so they must take no lock. Nothing
     changes on another thread, nor for a signal that the program around handles or ignores already.
@@ -34,8 +36,10 @@ def signals_heeded(on_interrupt: Callable[[], None], on_terminate: Callable[[], 
     replaced = []
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         replaced.append((signal.SIGINT, signal.signal(signal.SIGINT, interrupt)))
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        replaced.append((signal.SIGTERM, signal.signal(signal.SIGTERM, terminate)))
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            replaced.append((number, signal.signal(number, terminate)))
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from itertools import count
 from pathlib import Path
 
 from streamer.errors import SinkError
@@ -34,11 +35,24 @@ class PartFile:
 
     def commit(self) -> None:
         """Give the file its final name. Raises ``SinkError``; the part is removed then."""
+        self._become(self.final)
+
+    def commit_beside(self) -> Path:
+        """The same, but if a file lies there already, that stays and this one gets a name beside it: the result."""
+        name = self.final
+        numbers = count(2)
+        while name.exists():
+            end = "" if name == self.final else f"-{next(numbers)}"
+            name = self.final.with_name(f"{self.final.stem}.partial{end}{self.final.suffix}")
+        self._become(name)
+        return name
+
+    def _become(self, name: Path) -> None:
         try:
-            os.replace(self.path, self.final)
+            os.replace(self.path, name)
         except OSError as error:
             self.discard()
-            raise SinkError(f"{self.final}: cannot be replaced: {error.strerror}.") from error
+            raise SinkError(f"{name}: cannot be replaced: {error.strerror}.") from error
 
     def discard(self) -> None:
         """Remove the part, if it is still there."""

@@ -68,6 +68,8 @@ class VideoFileSink:
         self, path: Path, info: SourceInfo, encoding: Encoding = _DEFAULT_ENCODING, *, has_alpha: bool = False
     ) -> None:
         self.notes: list[str] = []
+        self.partial: Path | None = None
+        """Where the file lies instead of under its own name, if it does; see ``close_early``."""
         self._info = info
         self._encoding = encoding
         self._has_alpha = has_alpha
@@ -100,8 +102,21 @@ class VideoFileSink:
 
     def close(self) -> None:
         """Write what the encoder still holds and the rest of the sound, and give the file its name."""
+        if not self._closed:
+            self._finish()
+            self._part.commit()
+
+    def close_early(self) -> None:
+        """The same, but a file that lies there already is not replaced; ``partial`` is the name this one gets then."""
         if self._closed:
             return
+        self._finish()
+        name = self._part.commit_beside()
+        if name != self._part.final:
+            self.partial = name
+            self.notes.append(f"the run ended early, so {self._part.final} stays as it was.")
+
+    def _finish(self) -> None:
         if self._muxer is None:
             self.abort()
             raise SinkError(f"{self._part.final}: not written, for not one frame came.")
@@ -116,7 +131,6 @@ class VideoFileSink:
             self.abort()
             raise self._failed(error) from error
         self._release()
-        self._part.commit()
 
     def abort(self) -> None:
         """Remove what was written so far; nothing appears under the final name."""

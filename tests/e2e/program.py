@@ -61,17 +61,21 @@ class Program:
         return self.run(*args, "--weights", str(self.weights), "--device", "cpu", before=before)
 
     @contextmanager
-    def running(self, *args: str) -> Iterator[subprocess.Popen[str]]:
-        """Run meanwhile, with the known network."""
+    def running(
+        self, *args: str, terminal: int | None = None, stdout: int = subprocess.PIPE
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Run meanwhile, with the known network; in a terminal, if the descriptor of one is given."""
         command = self._command((*args, "--weights", str(self.weights), "--device", "cpu"))
         process = subprocess.Popen(
             command,
             cwd=self.folder,
             env=self._environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=terminal,
+            stdout=stdout if terminal is None else terminal,
+            stderr=subprocess.PIPE if terminal is None else terminal,
             encoding="utf-8",
-            preexec_fn=_heed_interrupts,
+            start_new_session=terminal is not None,
+            preexec_fn=_heed_interrupts if terminal is None else _own_terminal,
         )
         try:
             yield process
@@ -96,6 +100,14 @@ class Program:
 def _heed_interrupts() -> None:
     """A shell starts background jobs with Ctrl-C switched off, and so may whatever runs the tests."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _own_terminal() -> None:
+    """What a shell does for the program in its window."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
 
 import cv2
+import media
 import numpy as np
 import pytest
 from media import frame_times
@@ -147,11 +149,45 @@ def test_ctrl_c_finishes_what_is_done_and_says_so(program: Program) -> None:
 
 
 @NOT_ON_WINDOWS
-def test_sigterm_is_a_stop_and_no_error(program: Program) -> None:
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 143), ("SIGINT", 130)])
+def test_a_run_that_a_signal_ends_is_no_success_and_replaces_nothing(program: Program, name: str, code: int) -> None:
     clip = room_clip(program.folder / "clip.mp4", count=3000)
-    with program.running("--input", clip.name, "--output", "out.mp4", "shots/%06d.png") as process:
+    (program.folder / "out.mp4").write_bytes(b"an older one")
+    with program.running("--input", clip.name, "--output", "out.mp4", "shots/%06d.png", "--overwrite") as process:
         wait_for(program.folder / "shots" / "000005.png", process)
-        process.terminate()
+        process.send_signal(getattr(signal, name))
         out, err = process.communicate(timeout=PATIENCE_S)
-    assert (process.returncode, err) == (0, "")
-    assert f"{len(decoded(program.folder / 'out.mp4'))} frames in" in out
+    count = len(decoded(program.folder / "out.partial.mp4"))
+    assert process.returncode == code, err
+    assert f"{program.folder / 'out.partial.mp4'}: {count} frames in" in out
+    assert "note: the run ended early, so out.mp4 stays as it was." in out
+    how = "interrupted" if name == "SIGINT" else "terminated"
+    assert err == f"error: {how} after {count} frames, which are in shots/%06d.png and out.partial.mp4\n"
+    assert (program.folder / "out.mp4").read_bytes() == b"an older one"
+
+
+@NOT_ON_WINDOWS
+def test_a_run_whose_terminal_is_closed_keeps_what_is_done(program: Program) -> None:
+    clip = room_clip(program.folder / "clip.mp4", count=3000)
+    ours, theirs = os.openpty()
+    with program.running("--input", clip.name, "--output", "out.mp4", "shots/%06d.png", terminal=theirs) as process:
+        os.close(theirs)
+        wait_for(program.folder / "shots" / "000005.png", process)
+        os.close(ours)
+        process.wait(PATIENCE_S)
+    assert process.returncode == 143
+    assert 6 <= len(decoded(program.folder / "out.mp4")) < 3000
+
+
+@NOT_ON_WINDOWS
+def test_a_closed_standard_output_does_not_hide_damage(program: Program) -> None:
+    whole = media.Clip(count=100, options={"preset": "ultrafast", "crf": "12", "g": "10"})
+    media.damaged(program.folder / "clip.mp4", whole.write(program.folder / "whole.mp4"), length=6000)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with program.running("--input", "clip.mp4", "--output", "out.mp4", stdout=writer) as process:
+        os.close(writer)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 2
+    assert err.count("\n") == 1
+    assert "could not be decoded" in err

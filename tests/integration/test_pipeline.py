@@ -472,17 +472,19 @@ def test_second_ctrl_c_while_the_outputs_are_finished_gives_up() -> None:
 
 
 @posix
-def test_sigterm_stops_as_stop_does() -> None:
-    sink = RecordingSink(on_write=lambda frame: send(signal.SIGTERM) if frame.index == 5 else None)
-    assert Pipeline(ScriptedSource(1_000_000), same, [sink], Stats(), is_live=False).run() == "stopped"
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_end_stops_as_stop_does_and_is_told(name: str) -> None:
+    number = getattr(signal, name)
+    sink = RecordingSink(on_write=lambda frame: send(number) if frame.index == 5 else None)
+    assert Pipeline(ScriptedSource(1_000_000), same, [sink], Stats(), is_live=False).run() == "terminated"
     assert (sink.closed, sink.aborted) == (1, 0)
 
 
 @posix
 def test_signals_are_as_before_once_the_run_is_over() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     Pipeline(ScriptedSource(1), same, [RecordingSink()], Stats(), is_live=False).run()
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
 @posix
