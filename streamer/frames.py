@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -95,6 +95,8 @@ class Frame:
     """Another number than the frame before: nothing of earlier frames holds any more, the camera was opened again."""
     planes: Planes | None = None
     """The same picture as YUV, where it came or was composed as such: what can use it is spared a conversion."""
+    duration_s: float | None = None
+    """For how long it is to be shown, in seconds; None = until the next one, of which nothing is said."""
 
     @property
     def image(self) -> Image:
@@ -121,7 +123,7 @@ class Frame:
 
     def with_image(self, drawing: Drawing, planes: Planes | None = None) -> Frame:
         """The same moment with other pixels."""
-        return Frame(drawing, self.index, self.pts_s, self.captured_at_s, self.scene, planes)
+        return replace(self, drawing=drawing, planes=planes)
 
     def __repr__(self) -> str:
         return f"Frame(index={self.index}, size={self.size}, pts_s={self.pts_s:.6f})"

@@ -35,7 +35,9 @@ class VideoTraits:
     is_interlaced: bool = False
     """Whether each picture is made of two fields, taken one after the other."""
     clock_start_s: float = 0.0
-    """Presentation time at which the container's clock begins; times that people give count from there."""
+    """Presentation time that is 0 in a whole output: where the clock of a broadcast recording begins, else 0."""
+    begins_s: float = 0.0
+    """Presentation time at which the file begins; times that people give count from there."""
     start_s: float = 0.0
     """First presentation time asked for (``--start``), on the source's clock; 0 = from the beginning."""
     end_s: float | None = None

@@ -169,7 +169,7 @@ def open_generated(config: StreamConfig, info: SourceInfo, controls: Controls, s
 def prompts_by_time(config: StreamConfig, info: SourceInfo, controls: Controls | None = None) -> Callable[[float], str]:
     """What is to be painted at a presentation time: by the cue file, else the prompt that the controls chose."""
     if config.cues is not None:
-        sheet, begins_at_s = read_cues(config.cues), info.video.clock_start_s if info.video else 0.0
+        sheet, begins_at_s = read_cues(config.cues), info.video.begins_s if info.video else 0.0
         return lambda pts_s: sheet.prompt_at(pts_s - begins_at_s)
     return lambda pts_s: config.prompt[0] if controls is None else controls.state.prompt
 

@@ -15,6 +15,7 @@ from av.container import OutputContainer
 from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.stream import Stream
+from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
@@ -80,6 +81,9 @@ class VideoFileSink:
         self._time_base = info.video.time_base if info.video else _DEFAULT_TIME_BASE
         self._offset: int | None = None
         self._last: int | None = None
+        self._length = 0
+        self._lengths: dict[int, int] = {}
+        """Of the pictures in the encoder, in ticks, by their time."""
         self._muxer: OutputContainer | None = None
         self._audio: AudioCopy | None = None
         self._closed = False
@@ -121,7 +125,7 @@ class VideoFileSink:
             self.abort()
             raise SinkError(f"{self._part.final}: not written, for not one frame came.")
         try:
-            self._muxer.mux(self._video.encode(None))
+            self._muxer.mux(self._to_the_end(self._encoded(None)))
             self._finish_audio()
             self._muxer.close()
         except SinkError:
@@ -189,9 +193,13 @@ class VideoFileSink:
             return first
         return round(Fraction(traits.clock_start_s) / self._time_base)
 
+    @property
+    def _is_mp4(self) -> bool:
+        return self._part.final.suffix.lower() in (".mp4", ".mov")
+
     def _opened_muxer(self) -> OutputContainer:
         suffix = self._part.final.suffix.lower()
-        if suffix in (".mp4", ".mov"):
+        if self._is_mp4:
             options = {"movflags": "+faststart", "video_track_timescale": str(self._time_base.denominator)}
         else:
             # Else sound that begins before 0, as AAC does, would move the video.
@@ -243,10 +251,25 @@ class VideoFileSink:
             picture = converter.convert(self._checked(frame.image))
         picture.time_base = self._time_base
         picture.pts = tick - self._offset
-        picture.duration = self._frame_ticks()
+        self._length = self._lengths[picture.pts] = self._ticks_of(frame)
         if self._audio is not None:
             self._mux_sound(self._audio.up_to(tick * self._time_base))
-        self._muxer.mux(self._video.encode(picture))
+        self._muxer.mux(self._encoded(picture))
+
+    def _encoded(self, picture: VideoFrame | None) -> list[Packet[VideoStream]]:
+        """What the encoder gives for it, each with the length of its own picture: encoders do not say that."""
+        packets = self._video.encode(picture)
+        for packet in packets:
+            packet.duration = self._lengths.pop(packet.pts or 0, 0) or packet.duration
+        return packets
+
+    def _to_the_end(self, packets: list[Packet[VideoStream]]) -> list[Packet[VideoStream]]:
+        """The last ones, so that an MP4 is as long as its pictures: it goes by the one that was encoded last."""
+        assert self._last is not None
+        assert self._offset is not None
+        if packets and self._is_mp4:
+            packets[-1].duration = self._last + self._length - self._offset - (packets[-1].pts or 0)
+        return packets
 
     def _checked(self, image: Image) -> Image:
         """The image in the shape that this file is made of."""
@@ -267,7 +290,7 @@ class VideoFileSink:
         assert self._muxer is not None
         assert self._last is not None
         if self._audio is not None:
-            end = self._last + self._frame_ticks()
+            end = self._last + self._length
             self._mux_sound(self._audio.rest(self._last * self._time_base, end * self._time_base))
             self.notes += self._audio.losses()
 
@@ -284,8 +307,10 @@ class VideoFileSink:
     def _tick(self, frame: Frame) -> int:
         return round(Fraction(frame.pts_s) / self._time_base)
 
-    def _frame_ticks(self) -> int:
-        return max(1, round(1 / (self._info.fps * self._time_base)))
+    def _ticks_of(self, frame: Frame) -> int:
+        """For how long it is shown: only of the last one nobody else says so."""
+        duration_s = 1 / self._info.fps if frame.duration_s is None else Fraction(frame.duration_s)
+        return max(1, round(duration_s / self._time_base))
 
     def _failed(self, error: FFmpegError | OSError) -> SinkError:
         if error.errno == errno.ENOSPC:

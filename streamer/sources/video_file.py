@@ -26,15 +26,16 @@ from streamer.interfaces import ColorTags, SourceInfo, VideoTraits
 from streamer.orientation import Orientation, orientation_of
 from streamer.priorities import yielding_threads
 from streamer.sources.matroska import is_sound
-from streamer.sources.video_opening import check_file, clock_start, open_container, video_stream
+from streamer.sources.video_opening import beginning, check_file, clock_start, open_container, video_stream
 from streamer.video_clock import BROADCAST_FORMATS, ClockSteadier, check_range
 
 _READ_ERRORS_IN_A_ROW = 20
 _SEEK_MARGINS_S = (1, 10, 60)
 """How long before the start to begin: a key frame may be shown later than frames that follow it in the file."""
 _CLOSE_WAIT_S = 2.0
-STILL = 2
-"""So many frames, at the file's usual rate, without a new one after the start make the one before it worth showing."""
+STILL, LONG_S = 2, Fraction(1, 10)
+"""So many frames, at the file's mean rate, without a new one after the start make the one before it worth showing; at
+most so many seconds, for the rate of a recording that hardly changes says little."""
 
 
 class VideoFileSource:
@@ -85,9 +86,10 @@ class VideoFileSource:
             self._stream.thread_type = "AUTO"
             self._time_base = self._stream.time_base or Fraction(1, 90000)
             self._fps = self._stream.average_rate or self._stream.guessed_rate or Fraction(30)
-            begin = self._clock_start = clock_start(self._container)
-            self._start = self._tick_from(begin + Fraction(start_s)) if start_s > 0 or begin > 0 else None
-            self._end = None if end_s is None else self._tick_from(begin + Fraction(end_s))
+            self._begins, self._clock_start = beginning(self._container), clock_start(self._container)
+            is_cut = start_s > 0 or self._clock_start > 0
+            self._start = self._tick_from(self._begins + Fraction(start_s)) if is_cut else None
+            self._end = None if end_s is None else self._tick_from(self._begins + Fraction(end_s))
             self._steadier = self._new_clock()
             self._reformatter, self._reformatting = VideoReformatter(), threading.Lock()
             self._pictures = self._decode(seek=start_s > 0)
@@ -113,7 +115,8 @@ class VideoFileSource:
             ticks, picture = decoded
             planes, image = self._planes(picture), partial(self._image, picture)
             time_s = float(ticks * self._time_base)
-            yield Frame(image() if planes is None else image, index, time_s, time.monotonic(), planes=planes)
+            drawing, duration_s = image() if planes is None else image, self._duration_s(ticks, picture)
+            yield Frame(drawing, index, time_s, time.monotonic(), planes=planes, duration_s=duration_s)
             index += 1
 
     def close(self) -> None:
@@ -157,10 +160,11 @@ class VideoFileSource:
             if self._start is not None and ticks < self._start:
                 before = None if picture.is_corrupt else picture
                 continue
-            if self._start is not None and before is not None and ticks - self._start > self._ticks(STILL / self._fps):
+            is_past = self._end is not None and ticks >= self._end
+            if self._start is not None and before is not None and (is_past or self._is_long(ticks - self._start)):
                 yield self._start, before  # what has been on the screen for a while stays there
             before = None
-            if self._end is not None and ticks >= self._end:
+            if is_past:
                 return
             if picture.is_corrupt:
                 self._bad += 1
@@ -168,7 +172,28 @@ class VideoFileSource:
             self._frames_skipped += 0 if last is None else self._frames_between(last, ticks)
             last = ticks
             yield ticks, picture
+        if self._start is not None and before is not None and self._length(before) > self._start - (before.pts or 0):
+            yield self._start, before  # the last one stands longer than others
         self._count_missing(last)
+
+    def _is_long(self, ticks: int) -> bool:
+        """Whether what is on the screen for so long is missed if it is left out."""
+        return ticks > self._ticks(min(STILL / self._fps, LONG_S))
+
+    def _length(self, picture: VideoFrame) -> int:
+        """For how many ticks the file says that a picture is shown; 0 = it does not say."""
+        return int(picture.duration or 0)
+
+    def _duration_s(self, ticks: int, picture: VideoFrame) -> float | None:
+        """For how long a picture is shown that is delivered with that time; None = the file does not say."""
+        length = self._length(picture)
+        if length <= 0:
+            return None
+        if self._steadier is None and picture.pts is not None:
+            length -= max(0, ticks - picture.pts)  # it was there before the start
+        if self._end is not None:
+            length = min(length, self._end - ticks)
+        return float(max(1, length) * self._time_base)
 
     def _decoded_around_start(self) -> Iterator[VideoFrame]:
         """Pictures from one on that is shown no later than the start.
@@ -326,6 +351,7 @@ class VideoFileSource:
             color=tags,
             is_interlaced=picture.interlaced_frame,
             clock_start_s=float(self._clock_start),
+            begins_s=float(self._begins),
             start_s=0.0 if self._start is None else float(self._start * self._time_base),
             end_s=None if self._end is None else float(self._end * self._time_base),
         )

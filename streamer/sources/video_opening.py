@@ -63,8 +63,11 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     raise SourceError(f"{path}: the file holds {what}; a video is needed.")
 
 
+def beginning(container: InputContainer) -> Fraction:
+    """When the file begins, in seconds on its own clock, as a recording may that was cut out of a longer one."""
+    return max(Fraction(0), Fraction(container.start_time or 0, av.time_base))
+
+
 def clock_start(container: InputContainer) -> Fraction:
-    """Where "0 seconds" lies on the container's clock. Only a broadcast recording's clock begins anywhere."""
-    if container.start_time is None or container.format.name not in BROADCAST_FORMATS:
-        return Fraction(0)
-    return max(Fraction(0), Fraction(container.start_time, av.time_base))
+    """What of that is to be 0 in a whole output. Only a broadcast recording's clock begins anywhere."""
+    return beginning(container) if container.format.name in BROADCAST_FORMATS else Fraction(0)

@@ -236,9 +236,9 @@ def test_plate_that_was_made_smaller_is_not_kept(own_cache):
     assert not own_cache.exists() or not list(own_cache.iterdir())
 
 
-def test_cues_count_from_where_the_clock_of_the_file_begins(tmp_path):
+def test_cues_count_from_where_the_file_begins(tmp_path):
     (tmp_path / "cues.yaml").write_text("0: a beach\n1: a library\n", encoding="utf-8")
-    video = VideoTraits(tmp_path / "clip.ts", Fraction(1, 90000), clock_start_s=3600.0)
+    video = VideoTraits(tmp_path / "clip.ts", Fraction(1, 90000), begins_s=3600.0)
     info = SourceInfo("clip.ts", SIZE, Fraction(FPS), is_live=False, video=video)
     prompt_at = painter.prompts_by_time(StreamConfig(cues=tmp_path / "cues.yaml"), info)
     assert [prompt_at(pts_s) for pts_s in (3600, 3600.9, 3601)] == ["a beach", "a beach", "a library"]

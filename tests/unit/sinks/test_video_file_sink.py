@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -570,3 +571,39 @@ def test_wide_pixels_that_are_lost_are_told(tmp_path: Path, name: str, is_told: 
     assert any("64:45" in note for note in sink.notes) == is_told
     with av.open(str(tmp_path / name)) as written:
         assert (written.streams.video[0].sample_aspect_ratio == Fraction(64, 45)) != is_told
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv", "out.webm"])
+@pytest.mark.parametrize("speed", ["ultrafast", "medium"])  # without and with pictures in another order than shown
+def test_a_video_is_as_long_as_its_last_picture_is_shown(tmp_path: Path, name: str, speed: str) -> None:
+    encoding = PLAIN if name == "out.webm" else Encoding(speed=speed)
+    sink = VideoFileSink(tmp_path / name, INFO, encoding)
+    for index in range(12):
+        length_s = 5.0 if index == 11 else None
+        sink.write(replace(numbered(index), duration_s=length_s))
+    sink.close()
+    with av.open(str(tmp_path / name)) as container:
+        assert container.duration is not None
+        assert container.duration / av.time_base == pytest.approx(11 / 25 + 5, abs=0.002)
+        times = [float(picture.pts * picture.time_base) for picture in container.decode(video=0)]
+    assert times == pytest.approx([index / 25 for index in range(12)], abs=0.001)
+
+
+def test_an_output_that_ends_early_leaves_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_text("old")
+    for name in ("out.partial.mp4", "out.partial-2.mp4"):
+        sink = VideoFileSink(path, INFO)
+        sink.write(numbered(0))
+        sink.close_early()
+        sink.close_early()
+        assert sink.partial == tmp_path / name
+        assert len(decoded(tmp_path / name, "rgb24")) == 1
+        assert sink.notes == [f"the run ended early, so {path} stays as it was."]
+    assert path.read_text() == "old"
+    assert len(names(tmp_path)) == 3
+    new = VideoFileSink(tmp_path / "new.mp4", INFO)
+    new.write(numbered(0))
+    new.close_early()
+    assert (new.partial, new.notes) == (None, [])
+    assert len(decoded(tmp_path / "new.mp4", "rgb24")) == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import media
 import numpy as np
+import PIL.Image
 import pytest
 
 from streamer.errors import ConfigError, SourceError
@@ -459,3 +460,40 @@ def test_looking_for_the_key_frame_of_a_broadcast_is_no_jump_of_its_clock(tmp_pa
     seen = [media.read_number(frame.image) for frame in source]
     source.close()
     assert seen == [125, 126, 127, 128, 129]
+
+
+def test_a_start_or_an_end_within_a_long_gap_shows_what_is_on_the_screen(tmp_path: Path) -> None:
+    screen = media.Clip(count=6, ticks=[0, 1, 2, 500, 501, 1000], time_base=Fraction(1, 25)).write(tmp_path / "in.mp4")
+    cases: list[tuple[float, float | None, list[tuple[int, float]]]] = [
+        (10.0, 10.5, [(2, 10.0)]),
+        (19.5, 20.06, [(2, 19.5), (3, 20.0), (4, 20.04)]),
+        (19.95, 20.02, [(3, 20.0)]),
+        (0.05, 0.07, [(1, 0.05)]),
+    ]
+    for start_s, end_s, expected in cases:
+        seen = [(media.read_number(frame.image), round(frame.pts_s, 2)) for frame in read(screen, start_s, end_s)]
+        assert seen == expected, (start_s, end_s)
+
+
+def test_frames_say_for_how_long_they_are_shown(tmp_path: Path) -> None:
+    clip = media.Clip(count=4, ticks=[0, 1, 2, 50], time_base=Fraction(1, 25)).write(tmp_path / "in.mp4")
+    with_gap = [frame.duration_s for frame in read(clip)]
+    assert with_gap[:3] == pytest.approx([0.04, 0.04, 1.92])
+    assert [frame.duration_s for frame in read(clip, 0.5, 1.0)] == pytest.approx([0.5])
+    gif = tmp_path / "slow.gif"
+    durations_ms = [100, 100, 3000]
+    pictures = [PIL.Image.fromarray(media.numbered(number)) for number in range(3)]
+    pictures[0].save(gif, save_all=True, append_images=pictures[1:], duration=durations_ms)
+    assert [frame.duration_s for frame in read(gif)] == pytest.approx([0.1, 0.1, 3.0])
+    assert [frame.duration_s for frame in read(gif, 1.0)] == pytest.approx([2.2])
+
+
+def test_times_that_people_give_count_from_the_beginning_of_the_file(tmp_path: Path) -> None:
+    ticks = [3600 * 25 + number for number in range(50)]
+    clip = media.Clip(count=50, ticks=ticks, time_base=Fraction(1, 25)).write(tmp_path / "cut.mkv")
+    assert [round(frame.pts_s, 2) for frame in read(clip, 1.0, 1.1)] == [3601.0, 3601.04, 3601.08]
+    assert len(read(clip, 0.0, 1.0)) == 25
+    source = VideoFileSource(clip)
+    source.close()
+    assert source.info.video is not None
+    assert (source.info.video.begins_s, source.info.video.clock_start_s, source.info.video.is_part) == (3600, 0, False)
