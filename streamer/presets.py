@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +15,21 @@ from streamer.yaml_files import read_text, yaml_errors
 
 SUFFIXES = (".yaml", ".yml")
 """Endings of a preset file."""
+
+
+BOOL, NULL, TEXT = (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "null", "str"))
+
+
+class _Loader(yaml.SafeLoader):
+    """Only true and false are truth values: ``off`` is a word of some settings, and ``yes`` the name of one."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the parser's own name, and its kind of table
+        first: [(tag, pattern) for tag, pattern in found if tag != BOOL]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(BOOL, re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
 def preset_names() -> list[str]:
@@ -57,12 +73,17 @@ def read_yaml(text: str, name: str) -> StreamConfig:
         ConfigError: not YAML, not a mapping, a key that is unknown or given twice, a value out of range.
     """
     with yaml_errors(name):
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    if root is None:
-        return StreamConfig()
-    if not isinstance(root, yaml.MappingNode):
-        raise ConfigError(f"{name}: a preset holds lines such as 'background: blur', and nothing else")
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return StreamConfig()
+            if not isinstance(root, yaml.MappingNode):
+                raise ConfigError(f"{name}: a preset holds lines such as 'background: blur', and nothing else")
+            _take_null_for_an_output(root)
+            values = loader.construct_document(root)
+        finally:
+            loader.dispose()
     lines: dict[str, int] = {}
     for key, _ in root.value:
         word, line = str(key.value), key.start_mark.line + 1
@@ -76,3 +97,13 @@ def read_yaml(text: str, name: str) -> StreamConfig:
         key, reason = first_problem(error)
         where = f"{name}:{lines[key]}" if key in lines else name
         raise ConfigError(f"{where}: {reason}") from error
+
+
+def _take_null_for_an_output(root: yaml.MappingNode) -> None:
+    """There is one of that name."""
+    for key, value in root.value:
+        if key.value != "output":
+            continue
+        for word in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+            if word.tag == NULL and word.value == "null":
+                word.tag = TEXT

@@ -240,3 +240,25 @@ def test_a_prompt_or_cues_mean_that_something_is_painted() -> None:
     assert StreamConfig(prompt="a beach").is_painted
     assert StreamConfig(cues=Path("cues.yaml")).is_painted
     assert not StreamConfig().is_painted
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        ("yes: true", "yes", True),
+        ("yes: on", "yes", True),
+        ("clean_plate: off", "clean_plate", "off"),
+        ("global_hotkeys: off", "global_hotkeys", "off"),
+        ("output: null", "output", ("null",)),
+        ("output: [virtual, null]", "output", ("virtual", "null")),
+        ("output: [no, on]", "output", ("no", "on")),
+        ("adaptive_quality: no", "adaptive_quality", False),
+    ],
+)
+def test_words_of_a_preset_are_what_the_settings_mean_by_them(line: str, key: str, value: object) -> None:
+    assert getattr(read_yaml(line, "mine.yaml"), key) == value
+
+
+def test_an_output_without_a_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="output"):
+        read_yaml("output:", "mine.yaml")
