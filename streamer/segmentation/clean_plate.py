@@ -19,10 +19,11 @@ from models.compiled import compiled, given, made, rows_of
 from streamer.errors import ConfigError
 from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
+from streamer.segmentation.lost_people import LostPeople
 from streamer.segmentation.mending import OTHER, mend
 from streamer.segmentation.room_memory import CLEAR_AFTER, LEARNT_AFTER, MEMORY, Colours, Counts, Mask, remember
 from streamer.segmentation.still_things import StillThings
-from streamer.segmentation.strangeness import STRANGE, difference_of, strangeness
+from streamer.segmentation.strangeness import STRANGE, difference_of, shadow, strangeness
 from streamer.segmentation.texture import textured_room
 
 Origin: TypeAlias = Literal["learn", "snap"]
@@ -89,6 +90,7 @@ class CleanPlate:
         self._snapped = 0
         self._frame = 0
         self._still = StillThings()
+        self._lost = LostPeople()
 
     @property
     def is_snapping(self) -> bool:
@@ -97,6 +99,7 @@ class CleanPlate:
 
     def reset(self) -> None:
         """Forget what was learnt; a picture that was given or snapped is kept."""
+        self._lost.reset()
         if self._learns:
             self._still.reset()
             self._seen[:] = 0
@@ -124,11 +127,21 @@ class CleanPlate:
         seen, expected, is_same_light = self._compared(picture, sure)
         difference = difference_of(seen, expected)
         is_other = difference >= OTHER
+        places = self._lost.places(alpha)
+        if places is not None:
+            sure &= ~places
         sure_px = int(np.count_nonzero(sure))
         matching = 1 - np.count_nonzero(is_other & sure) / max(1, sure_px)
         if not is_same_light or matching < LEAST_MATCHING:
             self.reset()
             return Cleaned(alpha, np.zeros_like(alpha), np.zeros_like(alpha))
+        if places is not None and sure_px > LEAST_SURE * alpha.size and matching >= WELL_MATCHING:
+            is_certain = known & (self._seen_clear >= CLEAR_AFTER)
+            covered = is_certain & (difference >= STRANGE[1])
+            covered &= shadow(seen.astype(np.float32), expected.astype(np.float32)) < 0.5
+            found = self._lost.found(places, covered, is_certain & is_other)
+            alpha = np.maximum(alpha, cv2.blur(found.astype(np.float32), (3, 3)) * found)
+            is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
         self._frame += 1
         if self._learns and self._frame % LEARN_EVERY == 1:
             counts = (self._seen, self._seen_clear, self._changed)
