@@ -24,6 +24,8 @@ from streamer.video_clock import BROADCAST_FORMATS, ClockSteadier
 
 _READ_ERRORS_IN_A_ROW = 20
 _SEEK_MARGIN_S = 1
+_RUN_UP_S = Fraction(1, 20)
+"""So long before the first sound that is heard a decoder may need packets: two of AAC, which Apple writes."""
 _REENCODED_TO = {"webm": ("libopus", 48000, 64000)}
 _REENCODED_ELSE = ("aac", None, 80000)
 _USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
@@ -34,7 +36,8 @@ class AudioCopy:
 
     That keeps the two interleaved in the output and at most one packet in memory here, however long the file is.
     Packets are copied as they are, with their times. Where the container does not take the codec, the track is
-    encoded anew (Opus for WebM, else AAC) and a note says so.
+    encoded anew (Opus for WebM, else AAC) and a note says so. What an edit list cuts away, as a telephone does that
+    trims a video, is left out.
 
     Args:
         traits: Of the input.
@@ -60,6 +63,7 @@ class AudioCopy:
         self._clock = video_of(self._input)
         self._video_seen_s = Fraction(-1)
         self._unfit = 0
+        self._heard = {index: _Heard() for index in self._tracks}
         clock_jumps = self._input.format.name in BROADCAST_FORMATS
         self._steadier = ClockSteadier() if clock_jumps else None
         self._held: Packet[Stream] | None = None
@@ -191,7 +195,29 @@ class AudioCopy:
             return
         if self._end_s is not None and heard_s >= self._end_s:
             return
-        yield from track.carried(cast("Packet[AudioStream]", packet))
+        for each in self._heard[packet.stream.index].of(packet):
+            yield from track.carried(cast("Packet[AudioStream]", each))
+
+
+class _Heard:
+    """Leaves out the packets of a track that an edit list cuts away, but not the run-up to the first that is heard.
+
+    A decoder needs that and drops what it makes of it: files of AAC begin so.
+    """
+
+    def __init__(self) -> None:
+        self._run_up: list[Packet[Stream]] = []
+        self._has_begun = False
+
+    def of(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
+        """What is to be passed on, now that this packet came."""
+        if packet.is_discard and self._has_begun:
+            return []
+        begin_s = _time_s(packet) - _RUN_UP_S
+        run_up = [*(each for each in self._run_up if _time_s(each) >= begin_s), packet]
+        self._has_begun = not packet.is_discard
+        self._run_up = [] if self._has_begun else run_up
+        return run_up if self._has_begun else []
 
 
 class _Track(Protocol):

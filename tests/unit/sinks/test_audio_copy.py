@@ -71,6 +71,45 @@ def test_other_tracks_are_left_out_with_a_note(tmp_path: Path) -> None:
     assert copy.notes == ["in.mkv: 1 subtitle track left out."]
 
 
+def trimmed(path: Path, by_s: Fraction) -> Path:
+    """A copy whose edit list cuts the first ``by_s`` seconds away, as a telephone does; they are still in the file."""
+    source = media.with_sound(path.with_name("whole.mp4"))
+    with av.open(str(source)) as whole, av.open(str(path), "w") as container:
+        streams = [container.add_stream_from_template(stream) for stream in whole.streams]
+        for packet in whole.demux():
+            if packet.size:
+                packet.pts -= round(by_s / packet.time_base)
+                packet.dts -= round(by_s / packet.time_base)
+                packet.stream = streams[packet.stream.index]
+                container.mux(packet)
+    return path
+
+
+def all_sound(source: Path) -> list[tuple[Fraction, bytes]]:
+    """Time and bytes of every packet that is carried over."""
+    with av.open(io.BytesIO(), "w", format="matroska") as output:
+        copy = AudioCopy(VideoTraits(source, Fraction(1, 12800)), output, None)
+        packets = [(packet.pts * packet.time_base, bytes(packet)) for packet in copy.rest(Fraction(10), Fraction(11))]
+        copy.close()
+    assert copy.losses() == []
+    return packets
+
+
+def test_sound_that_an_edit_list_cuts_away_is_not_heard(tmp_path: Path) -> None:
+    source = trimmed(tmp_path / "in.mp4", Fraction(1))
+    stored, carried = media.sound_packets(source), all_sound(source)
+    assert stored[0][0] < -0.9, "it is in the file"
+    assert carried == stored[-len(carried) :]
+    assert -0.08 < carried[0][0] < -0.02, "no more than what the decoder needs before the first sample"
+
+
+def test_the_run_up_of_an_ordinary_file_is_carried_whole(tmp_path: Path) -> None:
+    source = trimmed(tmp_path / "in.mp4", Fraction(1088, 44100))  # with AAC's own 1024 samples as many as Apple writes
+    with av.open(str(source)) as container:
+        assert sum(packet.is_discard for packet in container.demux(audio=0)) == 2
+    assert all_sound(source) == media.sound_packets(source)
+
+
 def joined(path: Path) -> Path:
     """Two recordings put one behind the other, each with a clock of its own."""
     part = media.Clip(count=50, sounds=(media.Sound(),)).write(path.with_name("part.ts"))
