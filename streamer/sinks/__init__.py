@@ -94,9 +94,16 @@ def open_sink(
         return SequenceSink(spec, has_alpha=has_alpha)
     if is_picture(path):
         return _open_picture(path, info, has_alpha)
+    return _open_video(path, info, encoding, has_alpha)
+
+
+def _open_video(path: Path, info: SourceInfo, encoding: Encoding, has_alpha: bool) -> Sink:
+    from streamer.sinks.encoders import choose_encoder
     from streamer.sinks.video_file import VideoFileSink
 
-    return VideoFileSink(path, info, encoding, has_alpha=has_alpha)
+    sink = VideoFileSink(path, info, encoding, has_alpha=has_alpha)
+    sink.notes += choose_encoder(path, encoding, has_alpha=has_alpha).notes
+    return sink
 
 
 def _open_picture(path: Path, info: SourceInfo, has_alpha: bool) -> Sink:

@@ -44,6 +44,8 @@ class VideoEncoder:
     options: dict[str, str] = field(default_factory=dict)
     needs_even_size: bool = True
     """Whether width and height must be even (4:2:0 H.264 cannot say otherwise)."""
+    notes: tuple[str, ...] = ()
+    """Settings that it does not have and that are left away: they may be a preset's, made for other encoders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ def choose_encoder(path: Path, encoding: Encoding, *, has_alpha: bool) -> VideoE
     if name == "prores_ks":
         options["profile"] = "4444" if has_alpha else "hq"
     pixel_format = family.alpha_format if has_alpha and family.alpha_format else family.pixel_format
-    return VideoEncoder(name, pixel_format, options, family.needs_even_size)
+    return VideoEncoder(name, pixel_format, options, family.needs_even_size, _left_away(name, family, encoding))
 
 
 def check_present(encoder: VideoEncoder, size: Size) -> None:
@@ -198,8 +200,6 @@ def hardware_device(encoder: VideoEncoder) -> HWAccel | None:
 
 def _quality(name: str, family: _Family, crf: int | None) -> dict[str, str]:
     if not family.quality_option:
-        if crf is not None:
-            raise ConfigError(f"{name} has no constant quality to set; leave crf away.")
         return {}
     if crf is not None and not 0 <= crf <= family.max_quality:
         raise ConfigError(f"crf must lie in 0 to {family.max_quality} for {name}, not {crf}.")
@@ -210,10 +210,17 @@ def _speed(name: str, family: _Family, speed: str | None) -> dict[str, str]:
     if speed is not None and speed not in SPEEDS:
         raise ConfigError(f"Unknown encoder speed {speed!r}; there are {_listed(SPEEDS)}.")
     if not family.speeds:
-        if speed is not None:
-            raise ConfigError(f"{name} has no speed to set; leave it away.")
         return {}
     return dict(family.speeds[SPEEDS.index(speed or family.default_speed)])
+
+
+def _left_away(name: str, family: _Family, encoding: Encoding) -> tuple[str, ...]:
+    notes = []
+    if encoding.crf is not None and not family.quality_option:
+        notes.append(f"{name} has no constant quality to set: crf {encoding.crf} is left away.")
+    if encoding.speed is not None and not family.speeds:
+        notes.append(f"{name} has no speed to set: {encoding.speed} is left away.")
+    return tuple(notes)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -29,6 +29,26 @@ def test_a_video_suffix_is_a_video(tmp_path: Path, name: str) -> None:
     sink.abort()
 
 
+@pytest.mark.parametrize(("name", "encoder"), [("out.mov", "prores_ks"), ("out.mkv", "ffv1")])
+def test_settings_of_a_preset_that_the_encoder_lacks_are_left_away_with_a_note(
+    tmp_path: Path, name: str, encoder: str
+) -> None:
+    sink = open_sink(str(tmp_path / name), VIDEO, encoding=Encoding(crf=18, speed="medium"), has_alpha=True)
+    assert isinstance(sink, VideoFileSink)
+    assert sink.notes == [
+        f"{encoder} has no constant quality to set: crf 18 is left away.",
+        f"{encoder} has no speed to set: medium is left away.",
+    ]
+    sink.abort()
+
+
+def test_settings_that_the_encoder_has_need_no_note(tmp_path: Path) -> None:
+    sink = open_sink(str(tmp_path / "out.mp4"), VIDEO, encoding=Encoding(crf=18, speed="medium"), has_alpha=False)
+    assert isinstance(sink, VideoFileSink)
+    assert sink.notes == []
+    sink.abort()
+
+
 def test_numbered_pictures_one_picture_and_nothing(tmp_path: Path) -> None:
     assert isinstance(opened(tmp_path / "%06d.png"), SequenceSink)
     assert isinstance(opened("null"), NullSink)

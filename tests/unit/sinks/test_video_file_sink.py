@@ -225,8 +225,6 @@ def test_a_frame_of_another_size_is_refused_and_leaves_nothing(tmp_path: Path) -
         ("out.mp4", Encoding("h265"), False, "Unknown encoder 'h265'"),
         ("out.mp4", Encoding(crf=99), False, "0 to 51"),
         ("out.mp4", Encoding(speed="warp"), False, "Unknown encoder speed 'warp'"),
-        ("out.mov", Encoding("prores", crf=1), False, "no constant quality"),
-        ("out.mov", Encoding("prores", speed="fast"), False, "no speed"),
     ],
 )
 def test_settings_that_do_not_fit_are_explained(
