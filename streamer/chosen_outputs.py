@@ -6,14 +6,17 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from streamer import sinks
+from streamer import networks, presets, sinks
 from streamer.config import StreamConfig
 from streamer.errors import ConfigError, SinkError
 from streamer.interfaces import SourceInfo
 from streamer.live_outputs import live_outputs
-from streamer.picture_names import NumberedNames, is_pattern
+from streamer.picture_names import SUFFIXES, NumberedNames, is_pattern
 from streamer.sinks.encoders import Encoding, choose_encoder
 from streamer.sources.pictures import find_pictures
+
+NO_STATISTICS = (*presets.SUFFIXES, *sinks.VIDEO_SUFFIXES, *SUFFIXES)
+"""No file of statistics ends so: it is a preset, or an output, perhaps one that gets its name later."""
 
 
 def default_outputs(config: StreamConfig, info: SourceInfo) -> tuple[str, ...]:
@@ -56,9 +59,14 @@ def check_statistics(path: Path, config: StreamConfig) -> None:
     """Refuse a file for the statistics that cannot be written, or that would cost another one.
 
     Raises:
-        ConfigError: it is read, or it is an output.
+        ConfigError: it is read, or it is an output, or ends as a preset, a video or a picture does.
         SinkError: there is no such folder, or nothing can be written in it.
     """
+    suffix = path.suffix.lower()
+    if suffix in NO_STATISTICS:
+        raise ConfigError(
+            f"--stats {path} would be JSON, which does not end in {suffix}: choose another, as stats.json"
+        )
     check_folder(path, str(path))
     if any(_is_same_file(path, other) for other in (*_what_is_read(config), *map(Path, config.output))):
         raise ConfigError(f"--stats {path} is also the input, an output or another file that is used: choose another")
@@ -72,8 +80,11 @@ def _is_same_file(path: Path, other: Path) -> bool:
 
 
 def _what_is_read(config: StreamConfig) -> list[Path]:
-    """The files that are there and must stay."""
-    named = (config.input, *config.background, str(config.weights or ""))
+    """The files that are there and must stay. Settings that are no file, such as blur, name none that is there."""
+    named = [config.input, *map(os.path.expanduser, (*config.background, *config.lora, config.clean_plate))]
+    network = networks.weights_file(config), networks.onnx_file(config)
+    files = (*network, config.cues, config.api_token_file, config.mediapipe_python)
+    named += [os.path.expanduser(file) for file in files if file is not None]
     read = [Path(path) for path in named if os.path.exists(path)]
     is_sequence = os.path.isdir(config.input) or (is_pattern(config.input) and not os.path.exists(config.input))
     return [*read, *find_pictures(config.input)] if is_sequence else read

@@ -107,6 +107,40 @@ def test_what_is_read_is_never_overwritten(setting: str, tmp_path: Path, monkeyp
     assert message == f"output {mine} is also what is read: choose another name"
 
 
+@pytest.mark.parametrize("setting", ["background", "clean_plate", "lora"])
+def test_what_is_read_from_home_is_never_overwritten(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    mine = tmp_path / "mine.png"
+    mine.write_bytes(b"precious")
+    assert "is also what is read" in refused(**{setting: "~/mine.png", "output": str(mine), "overwrite": True})
+
+
+@pytest.mark.parametrize("setting", ["weights", "cues", "api_token_file", "segmenter", "mediapipe_python"])
+def test_statistics_replace_no_file_that_is_read(setting: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_bytes(b"precious")
+    value = f"onnx:{mine}" if setting == "segmenter" else mine
+    assert "choose another" in refused(**{setting: value, "write": "alpha", "output": "null", "stats": mine})
+
+
+def test_statistics_do_not_replace_the_weights_of_a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamer.profiles.profiles_folder", lambda: tmp_path)
+    (tmp_path / "desk").mkdir()
+    weights = tmp_path / "desk" / "compact.safetensors"
+    weights.write_bytes(b"precious")
+    assert "choose another" in refused(profile="desk", output="null", stats=weights)
+
+
+@pytest.mark.parametrize("name", ["mine.yaml", "mine.YML", "frame_3.png", "out.mp4"])
+def test_statistics_do_not_end_as_a_preset_or_an_output_does(name: str, tmp_path: Path) -> None:
+    message = refused(output=str(tmp_path / "frame_%d.png"), stats=tmp_path / name)
+    assert f"would be JSON, which does not end in {Path(name).suffix.lower()}: choose another" in message
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("source", ["", "%06d.png", "000001.png"], ids=["folder", "pattern", "one"])
 def test_pictures_that_are_read_are_never_overwritten(tmp_path: Path, source: str) -> None:
     for number in range(3):
