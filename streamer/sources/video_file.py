@@ -221,13 +221,25 @@ class VideoFileSource:
         return ClockSteadier() if self._container.format.name in BROADCAST_FORMATS else None
 
     def _decoded(self) -> Iterator[VideoFrame]:
+        """Pictures in the order of their times, those among them that the decoder flags as corrupt.
+
+        In a broadcast recording the packet that is marked is whole: it lies up to two before a hole, or before the
+        place where two recordings were put together. A hole may have cost all of a picture, which leaves a gap.
+        """
+        marks_what_is_before = self._container.format.name == "mpegts"
+        near_hole = 0
+        last: int | None = None
         for packet in self._packets():
             if packet is not None and packet.size:
                 self._packets_read += 1
                 self._packets_decodable += not packet.is_discard
-                if packet.is_corrupt:
+                if packet.is_corrupt and not marks_what_is_before:
                     self._bad += self._is_wanted(packet)
                     continue
+                if near_hole and last is not None and packet.dts is not None:
+                    self._bad += self._frames_between(last, packet.dts) > 0 and self._is_wanted(packet)
+                near_hole = 2 if packet.is_corrupt else max(0, near_hole - 1)
+                last = packet.dts
             try:
                 pictures = self._stream.decode(packet)
             except FFmpegError:

@@ -423,11 +423,30 @@ def test_recordings_put_together_run_on(tmp_path: Path) -> None:
     joined = tmp_path / "joined.ts"
     joined.write_bytes(2 * part.read_bytes())
     source = VideoFileSource(joined)
-    times_s = np.array([frame.pts_s for frame in source])
+    frames = [(media.read_number(frame.image), frame.pts_s) for frame in source]
     source.close()
-    assert len(times_s) >= 98, "one may be lost at the seam"
+    assert [number for number, _ in frames] == [*range(50), *range(50)]
+    assert source.bad_frames == 0
+    times_s = np.array([time_s for _, time_s in frames])
     assert np.diff(times_s).max() < 0.13
     assert np.diff(times_s).min() > 0.03
+
+
+@pytest.mark.parametrize("loses_all", [False, True])
+def test_a_hole_in_a_broadcast_costs_the_picture_it_hits_and_not_the_one_before(
+    tmp_path: Path, *, loses_all: bool
+) -> None:
+    clip = media.Clip(count=50, codec="mpeg2video", options={"b": "4000000", "g": "1"})
+    whole = clip.write(tmp_path / "in.ts").read_bytes()
+    packets = [whole[at : at + 188] for at in range(0, len(whole), 188)]
+    begins = [at for at, packet in enumerate(packets) if packet[1:3] == b"\x41\x00"]  # a picture's, on the first PID
+    assert len(begins) == 50
+    first, last = (begins[20], begins[21]) if loses_all else (begins[20] + 2, begins[20] + 3)
+    (tmp_path / "hole.ts").write_bytes(b"".join(packets[:first] + packets[last:]))
+    source = VideoFileSource(tmp_path / "hole.ts")
+    assert [media.read_number(frame.image) for frame in source] == [*range(20), *range(21, 50)]
+    assert source.bad_frames == 1
+    source.close()
 
 
 @pytest.mark.parametrize("trailer", [b"made with love, 2024", b"TAG" + bytes(125)])
