@@ -76,7 +76,7 @@ class SequenceSink:
     """Numbered pictures, ``mattes/%06d.png``: frame 12 is ``mattes/000012.png``.
 
     Each picture appears under its name only when it is whole. Pictures that are done stay, also after a failure: each
-    is a result of its own.
+    is a result of its own. Older ones that no frame replaces stay, too, and are noted: nobody else may have them.
 
     Args:
         pattern: where to; the last folder is made if need be, those above it must exist.
@@ -99,14 +99,26 @@ class SequenceSink:
         except OSError as error:
             raise SinkError(f"the folder {folder} cannot be made: {error.strerror or error}") from None
         PartFile(self._names.path(0)).discard()  # now is a better time to fail than after the first frame
+        self._older = set(self._names.existing())
+
+    @property
+    def notes(self) -> list[str]:
+        """That there are older pictures among the new ones, if so."""
+        count = len(self._older)
+        if not count:
+            return []
+        what = "1 older picture is" if count == 1 else f"{count} older pictures are"
+        return [f"{what} still among the new ones, such as {min(self._older)}."]
 
     def write(self, frame: Frame) -> None:
         """Write the picture with the frame's number; one of that name is replaced."""
         if self._is_closed:
             raise SinkError(f"the pictures in {self._names.folder} are closed already; no frame can be added")
-        part = PartFile(self._names.path(frame.index))
+        path = self._names.path(frame.index)
+        part = PartFile(path)
         _write(part, frame.image)
         part.commit()
+        self._older.discard(path)
 
     def close(self) -> None:
         """Every picture is done already. May be called twice."""

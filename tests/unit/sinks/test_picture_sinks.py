@@ -117,6 +117,23 @@ def test_a_folder_is_not_made_in_one_that_is_missing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_older_pictures_that_no_frame_replaces_stay_and_are_noted(tmp_path: Path) -> None:
+    for name in ("0.png", "1.png", "2.png", "3.png", "02.png", "other.png"):
+        (tmp_path / name).write_bytes(b"old")
+    sink = SequenceSink(str(tmp_path / "%d.png"))
+    sink.write(frame())
+    sink.write(frame(index=1))
+    sink.close()
+    assert sink.notes == [f"2 older pictures are still among the new ones, such as {tmp_path / '2.png'}."]
+    assert (tmp_path / "3.png").read_bytes() == b"old"
+    sink = SequenceSink(str(tmp_path / "%d.png"))
+    for number in range(3):
+        sink.write(frame(index=number))
+    assert sink.notes == [f"1 older picture is still among the new ones, such as {tmp_path / '3.png'}."]
+    sink.write(frame(index=3))
+    assert sink.notes == []
+
+
 def test_a_full_disk_is_one_line_and_leaves_only_whole_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
