@@ -233,8 +233,9 @@ class VideoFileSink:
         tags = self._info.video.color if self._info.video else ColorTags(BT709, BT709, effective_matrix(2, height))
         matrix = tags.matrix if tags.matrix == 2 or is_known_matrix(tags.matrix) else effective_matrix(2, height)
         # ProRes has no flag for it, and is always taken for limited.
-        can_be_full = self._encoder.pixel_format in ("yuv420p", "nv12", "yuva420p", "bgra")
-        full_range = (tags.full_range or self._is_grey) and can_be_full
+        can_be_full = self._encoder.pixel_format in ("yuv420p", "nv12", "yuva420p")
+        is_rgb = self._encoder.pixel_format.startswith("bgr")
+        full_range = is_rgb or ((tags.full_range or self._is_grey) and can_be_full)
         return ColorTags(tags.primaries, tags.transfer, matrix, full_range)
 
     def _encode(self, frame: Frame) -> None:

@@ -311,6 +311,19 @@ def test_transparent_video_of_a_full_range_source_keeps_its_levels(tmp_path: Pat
     assert seen[140].min() >= 250
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("source_is_full", [False, True])
+def test_rgb_is_tagged_full_range_whatever_the_source_is(
+    tmp_path: Path, channels: int, *, source_is_full: bool
+) -> None:
+    info = info_of(media.constant(tmp_path / "in.mp4"), color=ColorTags(matrix=1, full_range=source_is_full))
+    write(tmp_path / "out.mkv", [np.full((96, 160, channels), 200, np.uint8)], info, Encoding("ffv1"))
+    with av.open(str(tmp_path / "out.mkv")) as written:
+        context = written.streams.video[0].codec_context
+        assert context.format.is_rgb
+        assert context.color_range == 2  # full, of MPEG and JPEG the latter
+
+
 def test_an_opaque_frame_among_transparent_ones_is_opaque(tmp_path: Path) -> None:
     sink = VideoFileSink(tmp_path / "out.mkv", INFO, has_alpha=True)
     sink.write(frame(np.zeros((96, 160, 4), np.uint8)))
