@@ -369,12 +369,12 @@ def _reason(problem: Mapping[str, Any]) -> str:
         return message.removeprefix("Value error, ")
     if problem["type"] == "string_pattern_mismatch":
         wanted = {
-            "camera_size": "WIDTHxHEIGHT, such as 1280x720",
+            "camera_size": "WIDTHxHEIGHT, such as 1280x720, both from 10 to 99999",
             "camera_fourcc": "four letters, such as MJPG",
             "crop": "LEFT,TOP,RIGHT,BOTTOM in percent, such as 10,0,10,0",
-            "output_size": "WIDTHxHEIGHT, such as 1280x720",
+            "output_size": "WIDTHxHEIGHT, such as 1280x720, both from 10 to 9999",
             "segmenter": "unet, mediapipe or onnx:FILE",
-            "plate_size": "WIDTHxHEIGHT in multiples of 64, such as 768x448",
+            "plate_size": "WIDTHxHEIGHT in multiples of 64, such as 768x448, both from 256 to 2048",
             "profile": "a name of letters, digits, - and _, such as desk",
             "plate_device": "auto, cpu, cuda, cuda:1 or mps",
         }

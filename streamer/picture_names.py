@@ -11,6 +11,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Pictures that can be read and written, in lower case."""
 
 _NUMBER = re.compile(r"%(?:0(\d{1,2}))?d")
+_NO_NUMBER = re.compile(r"%\d*[A-Za-z]?")
+"""What somebody may have meant as a number."""
 
 
 def is_picture(path: Path) -> bool:
@@ -21,6 +23,12 @@ def is_picture(path: Path) -> bool:
 def is_pattern(spec: str) -> bool:
     """Whether the file name has a number to fill in."""
     return _NUMBER.search(Path(spec).name) is not None
+
+
+def numbered(path: Path) -> Path:
+    """The pattern for whoever named one picture: ``out_%06d.png`` for ``out.png``, ``%06d.png`` for ``%3d.png``."""
+    stem = _NO_NUMBER.sub("", path.stem).rstrip("_")
+    return path.with_name(f"{stem}_%06d{path.suffix}" if stem else f"%06d{path.suffix}")
 
 
 class NumberedNames:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from streamer.errors import ConfigError
 from streamer.interfaces import Sink, SourceInfo
-from streamer.picture_names import SUFFIXES, is_pattern, is_picture
+from streamer.picture_names import SUFFIXES, is_pattern, is_picture, numbered
 
 if TYPE_CHECKING:
     from streamer.sinks.encoders import Encoding
@@ -110,6 +110,5 @@ def _open_picture(path: Path, info: SourceInfo, has_alpha: bool) -> Sink:
     from streamer.sinks.pictures import PictureSink
 
     if not info.is_still and info.frame_count != 1:
-        numbered = path.with_name(f"{path.stem}_%06d{path.suffix}")
-        raise ConfigError(f"{path} is one picture, but {info.name} is a video; write numbered ones to {numbered}")
+        raise ConfigError(f"{path} is one picture, but {info.name} is a video; write numbered ones to {numbered(path)}")
     return PictureSink(path, has_alpha=has_alpha)

@@ -8,7 +8,7 @@ import cv2
 
 from streamer.errors import ConfigError, SinkError
 from streamer.frames import Frame, Image
-from streamer.picture_names import NumberedNames
+from streamer.picture_names import NumberedNames, numbered
 from streamer.sinks.part_file import PartFile
 
 OPTIONS = {
@@ -50,8 +50,8 @@ class PictureSink:
         if self._part is None:
             raise SinkError(f"{self._path} is closed already; no frame can be added")
         if self._is_written:
-            numbered = self._path.with_name(f"{self._path.stem}_%06d{self._path.suffix}")
-            raise SinkError(f"{self._path} holds one picture, but there are more frames; write them to {numbered}")
+            pattern = numbered(self._path)
+            raise SinkError(f"{self._path} holds one picture, but there are more frames; write them to {pattern}")
         _write(self._part, frame.image)
         self._is_written = True
 

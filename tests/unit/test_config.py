@@ -79,7 +79,18 @@ def test_one_text_stands_for_a_list_of_one_and_numbers_are_texts() -> None:
         ({"crf": "abc"}, "crf: should be a valid integer, not 'abc'"),
         ({"write": "matte"}, "write: should be 'composite', 'alpha' or 'foreground', not 'matte'"),
         ({"start": -1}, "start: should be greater than or equal to 0, not -1"),
-        ({"camera_size": "720p"}, "camera_size: should be WIDTHxHEIGHT, such as 1280x720, not '720p'"),
+        (
+            {"camera_size": "720p"},
+            "camera_size: should be WIDTHxHEIGHT, such as 1280x720, both from 10 to 99999, not '720p'",
+        ),
+        (
+            {"output_size": "2x2"},
+            "output_size: should be WIDTHxHEIGHT, such as 1280x720, both from 10 to 9999, not '2x2'",
+        ),
+        (
+            {"output_size": "17000x200"},
+            "output_size: should be WIDTHxHEIGHT, such as 1280x720, both from 10 to 9999, not '17000x200'",
+        ),
         ({"camera_fourcc": "MJPEG"}, "camera_fourcc: should be four letters, such as MJPG, not 'MJPEG'"),
         ({"camera_fps": float("nan")}, "camera_fps: should be a finite number, not nan"),
         ({"output": ("a", "b", "c")}, "output: should have at most 2 items, not 3"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import ConfigError
-from streamer.picture_names import NumberedNames, is_pattern, is_picture
+from streamer.picture_names import NumberedNames, is_pattern, is_picture, numbered
 
 
 def test_a_pattern_fills_in_the_number_with_its_zeros() -> None:
@@ -32,3 +32,19 @@ def test_only_the_file_name_makes_a_pattern() -> None:
     assert not is_pattern("%06d/a.png")
     assert is_picture(Path("A.PNG"))
     assert not is_picture(Path("png"))
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [
+        ("a/out.png", "a/out_%06d.png"),
+        ("a/%3d.png", "a/%06d.png"),
+        ("%x.jpg", "%06d.jpg"),
+        ("shot_%3d.png", "shot_%06d.png"),
+        ("100%.png", "100_%06d.png"),
+        ("%", "%06d"),
+    ],
+)
+def test_the_pattern_that_is_named_for_one_picture_is_one(path: str, pattern: str) -> None:
+    assert numbered(Path(path)) == Path(pattern)
+    assert is_pattern(str(numbered(Path(path))))
