@@ -130,6 +130,9 @@ class AudioCopy:
                 continue
             container = output.format.name
             self.notes.append(f"{label} is encoded anew as {track.codec}: {container} cannot hold {stream.name}.")
+            channels = stream.codec_context.layout.nb_channels
+            if channels > track.channels:
+                self.notes.append(f"{label} has {channels} channels, which are mixed down to stereo.")
             yield stream, track
 
     def _note_left_out(self) -> None:
@@ -259,7 +262,7 @@ class _EncodedTrack:
     def __init__(self, source: AudioStream, output: OutputContainer, offset_s: Fraction) -> None:
         self.codec, rate, bits_per_channel = _REENCODED_TO.get(output.format.name, _REENCODED_ELSE)
         rate = rate or _nearest_rate(Codec(self.codec, "w"), source.codec_context.sample_rate)
-        channels = min(2, source.codec_context.layout.nb_channels)
+        channels = self.channels = min(2, source.codec_context.layout.nb_channels)
         self._source = source
         self._offset_s = offset_s
         self._target = cast(AudioStream, output.add_stream(self.codec, rate=rate))

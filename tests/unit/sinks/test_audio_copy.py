@@ -8,6 +8,7 @@ import av
 import media
 import numpy as np
 import psutil
+import pytest
 
 from streamer.interfaces import VideoTraits
 from streamer.sinks.audio import AudioCopy
@@ -154,6 +155,26 @@ def test_pictures_beyond_the_end_do_not_tell_how_far_the_user_came(tmp_path: Pat
         list(copy.up_to(Fraction(2)))
         assert 0.8 < copy._video_seen_s < 1
         copy.close()
+
+
+@pytest.mark.parametrize(("layout", "channels"), [("stereo", 2), ("5.1", 6)])
+def test_sound_that_is_mixed_down_is_noted(tmp_path: Path, layout: str, channels: int) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 160, 96, "yuv420p"
+        sound = container.add_stream("ac3", rate=48000)
+        sound.codec_context.layout = layout
+        frame = av.AudioFrame.from_ndarray(np.zeros((channels, 1536), np.float32), "fltp", layout)
+        frame.sample_rate, frame.pts = 48000, 0
+        picture = av.VideoFrame.from_ndarray(media.numbered(0), "rgb24")
+        for stream, each in ((video, picture), (video, None), (sound, frame), (sound, None)):
+            container.mux(stream.encode(each))
+    with av.open(io.BytesIO(), "w", format="webm") as output:
+        copy = AudioCopy(VideoTraits(source, Fraction(1, 1000)), output, None)
+        copy.close()
+    mixed_down = ["in.mkv: sound track 1 has 6 channels, which are mixed down to stereo."]
+    assert copy.notes[1:] == (mixed_down if channels > 2 else [])
 
 
 def test_sound_that_changes_its_channels_is_encoded_on(tmp_path: Path) -> None:
