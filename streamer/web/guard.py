@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import secrets
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 16 * 1024
 """Bytes of a request's body: the longest prompt, each character of it written as two escapes, fits."""
+BODY_S = 5.0
+"""So long may a request's body take to come."""
 OPEN_PATHS = ("/docs", "/openapi.json")
 """May be read without the token: they say what there is to ask, and nothing of this run."""
 
@@ -23,7 +26,7 @@ class Guard:
     - A ``Host`` that is no name of this machine (421): a page whose name was made to lead here (DNS rebinding).
     - A foreign ``Origin`` (403): a page that somebody has open in a browser.
     - Without the token, or with a wrong one (401).
-    - A body of more than ``LARGEST_BODY`` bytes (413).
+    - A body of more than ``LARGEST_BODY`` bytes (413), or one that is not there after ``BODY_S`` (408).
 
     Args:
         app: answers what is let through.
@@ -45,16 +48,17 @@ class Guard:
         if refusal is not None:
             await _refuse(send, *refusal)
             return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return  # whoever asked has left
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > LARGEST_BODY:
-                await _refuse(send, 413, f"a body may have {LARGEST_BODY} bytes at most")
-                return
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await _body(receive)
+        except TimeoutError:
+            await _refuse(send, 408, f"the body was not there after {BODY_S:g} s")
+            return
+        if body is None:
+            return  # whoever asked has left
+        if len(body) > LARGEST_BODY:
+            await _refuse(send, 413, f"a body may have {LARGEST_BODY} bytes at most")
+            return
         await self._app(scope, _replayed(body, receive), send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
@@ -112,6 +116,18 @@ def _values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for key, value in headers if key == name]
 
 
+async def _body(receive: Receive) -> bytes | None:
+    """A request's body, or as much of it as is too much; None = whoever asked has left."""
+    body, more = b"", True
+    while more and len(body) <= LARGEST_BODY:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
 def _replayed(body: bytes, receive: Receive) -> Receive:
     """Gives the body that was read already, then what else comes."""
     is_given = False
@@ -131,5 +147,7 @@ async def _refuse(send: Send, status: int, reason: str) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if status == 408:
+        headers.append((b"connection", b"close"))  # the rest of the body may still come
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -30,7 +30,7 @@ POLL_S = 0.005
 MOST_CONNECTIONS = 32
 """So many at once: each takes a file descriptor, and without one left the camera cannot be opened again."""
 SILENCE_S = 5
-"""So long may a connection be silent between two requests, and before the first."""
+"""So long may a connection be silent between two requests, and before the first; so long may a head take to come."""
 BACKLOG = 64
 """Connections that may wait while the run is still being opened."""
 
@@ -93,7 +93,10 @@ class Api:
 
 
 class _FewConnections(H11Protocol):
-    """Whoever connects needs no token for that, so there are few at a time, and who says nothing does not stay."""
+    """Whoever connects needs no token for that, so there are few at a time, and who asks for nothing does not stay."""
+
+    _half_sent: asyncio.TimerHandle | None = None
+    """Runs from the first byte of a request until its head is whole; ``Guard`` waits for the body."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -101,6 +104,15 @@ class _FewConnections(H11Protocol):
             transport.close()
             return
         self.timeout_keep_alive_task = self.loop.call_later(SILENCE_S, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)  # stops the timer of a silent connection, whatever comes
+        is_being_answered = self.cycle is not None and not self.cycle.response_complete
+        if is_being_answered and self._half_sent is not None:
+            self._half_sent.cancel()
+            self._half_sent = None
+        elif not is_being_answered and self._half_sent is None:
+            self._half_sent = self.loop.call_later(SILENCE_S, self.timeout_keep_alive_handler)
 
 
 def _settings(app: Guard) -> uvicorn.Config:

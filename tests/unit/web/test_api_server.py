@@ -23,7 +23,7 @@ pytest.importorskip("uvicorn", reason="needs the extra web")
 from streamer import web
 from streamer.config import StreamConfig
 from streamer.errors import ConfigError, MissingExtra
-from streamer.web import server
+from streamer.web import guard, server
 from streamer.web.server import GRACE_S, MOST_CONNECTIONS, Api
 
 
@@ -55,6 +55,11 @@ def ask(api: Api, method: str, path: str, body: object = None) -> tuple[int, dic
         return answer.status, json.loads(answer.read())
     finally:
         connection.close()
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """What the other side says before it closes the connection."""
+    return b"".join(iter(lambda: connection.recv(1000), b""))
 
 
 def refused(**settings: object) -> str:
@@ -153,6 +158,70 @@ def test_silent_connections_take_no_file_descriptors_from_the_camera(
         finally:
             for connection in crowd:
                 connection.close()
+
+
+@pytest.mark.parametrize("is_authorised", [False, True], ids=["half a head", "no body"])
+def test_half_sent_requests_do_not_keep_others_out(
+    token_file: Path, monkeypatch: pytest.MonkeyPatch, is_authorised: bool
+) -> None:
+    monkeypatch.setattr(server, "SILENCE_S", 0.3)
+    monkeypatch.setattr(guard, "BODY_S", 0.3)
+    with served(token_file) as api:
+        head = f"POST /api/panic HTTP/1.1\r\nHost: localhost:{api.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+        sent = f"{head}Content-Length: 10\r\n\r\n" if is_authorised else "GET /api/st"
+        crowd = [socket.create_connection(("127.0.0.1", api.port), timeout=20) for _ in range(MOST_CONNECTIONS)]
+        try:
+            for stalled in crowd:
+                stalled.sendall(sent.encode())
+            for stalled in crowd:
+                answer = until_closed(stalled)
+                assert answer.startswith(b"HTTP/1.1 408") if is_authorised else answer == b""
+            assert ask(api, "GET", "/api/state")[0] == 200
+        finally:
+            for stalled in crowd:
+                stalled.close()
+
+
+def test_a_request_that_comes_in_drops_is_given_no_more_time_for_each(
+    token_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SILENCE_S", 0.3)
+    with served(token_file) as api, socket.create_connection(("127.0.0.1", api.port), timeout=0.05) as slow:
+        ends_at_s = time.monotonic() + 20
+        is_open = True
+        while is_open:
+            assert time.monotonic() < ends_at_s
+            try:
+                slow.sendall(b"G")
+                is_open = slow.recv(1) != b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                is_open = False
+
+
+def test_a_refused_body_that_goes_on_is_given_no_more_time_either(
+    token_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SILENCE_S", 0.3)
+    with served(token_file) as api, socket.create_connection(("127.0.0.1", api.port), timeout=20) as connection:
+        head = f"POST /api/panic HTTP/1.1\r\nHost: localhost:{api.port}\r\nContent-Length: 10\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 401")
+        connection.sendall(b"{")
+        assert b"HTTP" not in until_closed(connection)
+
+
+def test_a_request_in_two_parts_is_answered_and_the_connection_kept(token_file: Path) -> None:
+    with served(token_file) as api, socket.create_connection(("127.0.0.1", api.port), timeout=20) as connection:
+        request = f"GET /api/state HTTP/1.1\r\nHost: localhost:{api.port}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        for _ in range(2):
+            connection.sendall(request[:20].encode())
+            assert ask(api, "GET", "/api/state")[0] == 200  # so the first part was taken in
+            connection.sendall(request[20:].encode())
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, "prompts" in json.loads(answer.read())) == (200, True)
 
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n"])
