@@ -56,7 +56,7 @@ class ReaderWatch:
         self._proc = proc
         self._clock = clock
         self._opened = self._closed = 0
-        self._seen = self._unseen = 0
+        self._seen = self._unseen = self._own = 0
         self._holder = ""
         self._inotify = _inotify_on(path)
         now_s = clock()
@@ -120,45 +120,51 @@ class ReaderWatch:
         self._looked_at_s, self._first_event_s = now_s, None
         if not self._opened and not self._closed and self._is_device(self._holder):
             return  # to look through all processes takes as long as several frames
-        links, hides_something = self._holders()
+        links, own, hides_something = self._holders()
         if hides_something and self._fetch_events():  # what changed while we looked was seen, or not: once more
             self._quiet_since_s = self._first_event_s = now_s
             return
-        self._unseen = self._still_unseen(len(links)) if hides_something else 0
-        self._seen, self._holder = len(links), next(iter(links), "")
+        self._unseen = self._still_unseen(len(links), own) if hides_something else 0
+        self._seen, self._own, self._holder = len(links), own, next(iter(links), "")
         self._opened = self._closed = 0
         has_reader = self._seen > 0 or self._unseen > 0
         if has_reader != self._has_reader:
             logger.debug("%s: %s", self._path, "a program reads it" if has_reader else "no program reads it")
         self._has_reader = has_reader
 
-    def _still_unseen(self, seen: int) -> int:
+    def _still_unseen(self, seen: int, own: int) -> int:
         """How often it is held open by those that hide it: by what was opened and closed, without what is seen of that.
+
+        Nor do our own openings count: a virtual camera that fails is closed and opened again.
 
         More come only by an opening and fewer by a closing: several events that became one tell nothing of them.
         """
-        unseen = self._unseen + self._opened - self._closed - (seen - self._seen)
+        unseen = self._unseen + self._opened - self._closed - (seen - self._seen) - (own - self._own)
         if not self._opened:
             unseen = min(unseen, self._unseen)
         if not self._closed:
             unseen = max(unseen, self._unseen)
         return max(0, unseen)
 
-    def _holders(self) -> tuple[list[str], bool]:
-        """The links by which other processes are seen to hold it, and whether a user's one hides what it holds."""
-        links, hides_something = [], False
+    def _holders(self) -> tuple[list[str], int, bool]:
+        """The links by which other processes are seen to hold it, how many we have, whether a user's one hides any."""
+        links, own, hides_something = [], 0, False
         with os.scandir(self._proc) as processes:
             for process in processes:
-                if not process.name.isdigit() or int(process.name) == os.getpid():
+                if not process.name.isdigit():
                     continue
                 folder = f"{process.path}/fd"
                 try:
-                    links += [link for name in os.listdir(folder) if self._is_device(link := f"{folder}/{name}")]
+                    found = [link for name in os.listdir(folder) if self._is_device(link := f"{folder}/{name}")]
+                    if int(process.name) == os.getpid():
+                        own = len(found)
+                    else:
+                        links += found
                 except PermissionError:
                     hides_something |= any(user == os.getuid() or user >= FIRST_USER for user in _users(process))
                 except OSError:
                     continue  # it has ended
-        return links, hides_something
+        return links, own, hides_something
 
     def _is_device(self, link: str) -> bool:
         """Whether this link of a process leads to the device; no link leads nowhere."""

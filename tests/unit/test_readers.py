@@ -274,6 +274,39 @@ def test_a_hidden_reader_is_not_forgotten_when_another_comes_and_goes(
     watch.close()
 
 
+def test_our_own_closing_and_reopening_makes_no_hidden_reader(
+    device: Path, processes: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Processes(device, processes, monkeypatch)
+    (processes / str(os.getpid())).symlink_to("/proc/self")
+    sink = device.open("r+b")
+    watch = ReaderWatch(str(device), proc=processes, clock=clock)
+    sink.close()  # it has failed
+    assert not after(SETTLE_S + 0.01, watch, clock)
+    with device.open("r+b"):
+        assert not after(SETTLE_S + 0.01, watch, clock)
+    assert not after(SETTLE_S + 0.01, watch, clock)
+    watch.close()
+
+
+def test_a_hidden_reader_outlives_our_own_reopening(
+    device: Path, processes: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Processes(device, processes, monkeypatch)
+    (processes / str(os.getpid())).symlink_to("/proc/self")
+    sink = device.open("r+b")
+    watch = ReaderWatch(str(device), proc=processes, clock=clock)
+    with held_open(device):  # by a process that is not in the list
+        assert after(SETTLE_S + 0.01, watch, clock)
+        sink.close()
+        assert after(SETTLE_S + 0.01, watch, clock)
+        with device.open("r+b"):
+            assert after(SETTLE_S + 0.01, watch, clock)
+        assert after(SETTLE_S + 0.01, watch, clock)
+    assert not after(SETTLE_S + 0.01, watch, clock)
+    watch.close()
+
+
 def test_closings_that_became_one_event_make_no_hidden_reader(
     device: Path, processes: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
