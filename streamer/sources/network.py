@@ -23,8 +23,12 @@ from streamer.interfaces import SourceInfo
 from streamer.sources.live import NewestFrames
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https")
-SECRET = re.compile(r"([?&][^=&#]*(?:user|usr|name|pass|pwd|auth|token|key|secret|login)[^=&#]*=)[^&#]*", re.IGNORECASE)
-"""What a cheap camera wants behind the question mark."""
+WORDS = "user|usr|name|pass|pwd|psw|auth|token|key|secret|login"
+SECRETS = (
+    re.compile(rf"([?&](?:[^=&#]*(?:{WORDS})[^=&#]*|u|p)=)[^&#]*", re.IGNORECASE),
+    re.compile(rf"([/;_](?:[^=&#/;_?]*(?:{WORDS})[^=&#/;_?]*|u|p)=)(?:(?!_[^=&#/;_?]+=)[^&#/;])*", re.IGNORECASE),
+)
+"""What a cheap camera wants behind the question mark, or in the path, where the next name may stand behind a ``_``."""
 PATIENCE_S = 10.0
 """How long a connection may take to open, and how long it may be silent."""
 
@@ -33,7 +37,9 @@ def without_password(url: str) -> str:
     """The URL as it may be shown and logged."""
     scheme, mark, rest = url.partition("://")
     place = rest.rpartition("@")[2]  # a password may hold a slash, or all else that divides a URL
-    return scheme + mark + SECRET.sub(r"\1...", place)
+    for secret in SECRETS:
+        place = secret.sub(r"\1...", place)
+    return scheme + mark + place
 
 
 class NetworkSource:

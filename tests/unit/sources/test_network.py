@@ -110,6 +110,28 @@ def test_passwords_are_never_shown() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("rest", "shown"),
+    [
+        (
+            "554/user=admin_password=tlJwpbo6_channel=1_stream=0.sdp?real_stream",
+            "554/user=..._password=..._channel=1_stream=0.sdp?real_stream",
+        ),
+        ("554/user=admin&password=a/b_c&channel=1", "554/user=...&password=...&channel=1"),
+        ("554/user=admin_password=a_b?c_channel=1", "554/user=..._password=..._channel=1"),
+        ("554/live;user=admin;password=secret", "554/live;user=...;password=..."),
+        ("554/live;user=admin;password=secret/1?tcp", "554/live;user=...;password=.../1?tcp"),
+        ("80/v.cgi?u=admin&p=secret&size=2", "80/v.cgi?u=...&p=...&size=2"),
+        ("80/v.cgi?api_key=a_b/c;d&size=2", "80/v.cgi?api_key=...&size=2"),
+        ("80/v.cgi?size=2;pwd=secret", "80/v.cgi?size=2;pwd=..."),
+        ("554/cam/realmonitor?channel=1&subtype=0", "554/cam/realmonitor?channel=1&subtype=0"),
+        ("554/up=1/h264_stream=0?keyframes", "554/up=1/h264_stream=0?keyframes"),
+    ],
+)
+def test_passwords_in_a_path_or_behind_short_names_are_never_shown(rest: str, shown: str) -> None:
+    assert without_password(f"rtsp://10.0.0.5:{rest}") == f"rtsp://10.0.0.5:{shown}"
+
+
 def test_an_unknown_scheme_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="rtsp, rtsps, rtmp, http, https, not ftp"):
         open_source("ftp://example.org/clip.mp4")
