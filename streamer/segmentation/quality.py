@@ -15,9 +15,9 @@ TOO_SLOW = 0.9
 COMFORTABLE = 0.6
 """Share of it that the next larger size may be expected to take at most, before it is tried."""
 CALM_S, MOST_CALM_S = 10.0, 320.0
-"""How long that must have been so; doubled, up to the second value, each time that the larger size failed."""
+"""How long that must have been so; doubled, up to the second value, each time that a larger size failed."""
 RELAPSE_S = 60.0
-"""A size that is too slow within this time after it was tried has failed."""
+"""A size that is too slow within this time after it was tried has failed; one that is not was worth the trial."""
 IDLE_S = 0.5
 """After a longer wait for a picture the times before it count no more: the camera was off, or stalled."""
 
@@ -40,7 +40,7 @@ class QualityControl:
         self._is_first = True
         self._calm_since_s: float | None = None
         self._calm_s = CALM_S
-        self._tried_at_s = -math.inf
+        self._tried_at_s: float | None = None
         self.step = 0
         """Which size to use."""
 
@@ -64,6 +64,8 @@ class QualityControl:
             self._times.popleft()
         interval_s = (begun_at_s - self._times[0][0]) / (len(self._times) - 1)
         ninth_s = sorted(took for _, took in self._times)[math.ceil(0.9 * len(self._times)) - 1]
+        if self._tried_at_s is not None and now_s - self._tried_at_s >= RELAPSE_S:
+            self._tried_at_s, self._calm_s = None, CALM_S
         if ninth_s > TOO_SLOW * interval_s:
             return self._step_down(now_s)
         return self._step_up(now_s, ninth_s, interval_s)
@@ -72,8 +74,8 @@ class QualityControl:
         self._calm_since_s = None
         if self.step + 1 == len(self._shares):
             return False
-        has_failed = now_s - self._tried_at_s < RELAPSE_S
-        self._calm_s = min(2 * self._calm_s, MOST_CALM_S) if has_failed else CALM_S
+        if self._tried_at_s is not None:  # a trial fails once, however many steps down follow
+            self._tried_at_s, self._calm_s = None, min(2 * self._calm_s, MOST_CALM_S)
         return self._take(self.step + 1)
 
     def _step_up(self, now_s: float, took_s: float, interval_s: float) -> bool:

@@ -84,6 +84,23 @@ def test_a_size_that_fails_again_and_again_is_tried_ever_more_rarely() -> None:
     assert len(tried_at_s) < 15
 
 
+def test_a_busy_while_that_costs_several_steps_is_one_failed_trial() -> None:
+    machine = Machine(lambda now_s: 0.035 if now_s < 5 else 0.12 if 30 <= now_s < 39 else 0.012)
+    assert machine.run(30) == [1, 0], "it was free again, and the usual size was tried"
+    assert machine.run(39) == [1, 2]
+    assert machine.run(300) == [1, 0]
+    assert machine.changes[-1][0] < 39 + 2 * 2 * CALM_S + 10
+
+
+def test_a_size_that_held_makes_the_next_trial_as_quick_as_the_first() -> None:
+    machine = Machine(lambda now_s: 0.12 if now_s < 5 or 30 <= now_s < 39 or 200 <= now_s < 209 else 0.012)
+    machine.run(200)
+    assert machine.control.step == 0
+    assert machine.run(209) == [1, 2]
+    assert machine.run(300) == [1, 0]
+    assert machine.changes[-1][0] < 209 + 2 * CALM_S + 10
+
+
 def test_single_slow_pictures_change_nothing() -> None:
     assert Machine(lambda now_s: 0.3 if int(now_s) % 3 == 0 and now_s % 1 < 0.02 else 0.02).run(120) == []
 
