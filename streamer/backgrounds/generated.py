@@ -116,13 +116,13 @@ class GeneratedBackground:
     def safe_image(self, size: Size) -> Image:
         """What was shown last, else the plate, else the stand-in: none holds a person or the room.
 
-        If a plate is there that the next frame will show, that plate: none may come for long.
+        If a plate is there that the next frame will show, that plate: none may come for long. So nothing is half faded.
         """
         next_one = None if self._keeps_room else self._next_one()
         if next_one is not None:
             return self._previewed(next_one, size)
         self._preview = None
-        shown = None if self._keeps_room else self._drawing.shown
+        shown = None if self._keeps_room else self._drawing.unfaded
         if shown is not None and shown.shape[:2] == (size.height, size.width):
             return shown  # as bright as the room is now, and moved with the camera
         placed = None if self._keeps_room else self._drawing.placed

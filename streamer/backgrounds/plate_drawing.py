@@ -34,6 +34,8 @@ class PlateDrawing:
         """The plate; None = none is there yet."""
         self.shown: Image | None = None
         """What was drawn last, or stood in its place; the next plate fades in from it."""
+        self.unfaded: Image | None = None
+        """What was drawn last, but without anything of the plate before."""
 
     def show(self, placed: PlacedPlate, now_s: float) -> None:
         """Fade from what is shown now to that plate."""
@@ -48,11 +50,12 @@ class PlateDrawing:
 
     def forget_shown(self) -> None:
         """Frames have another size: there is nothing to fade from."""
-        self._from = self.shown = None
+        self._from = self.shown = self.unfaded = None
 
     def draw(self, size: Size, view: View, now_s: float) -> Image:
         """The background of a frame of that size, seen so, at that time."""
-        self.shown = self._faded(self._moved(size, view), now_s)
+        self.unfaded = self._moved(size, view)
+        self.shown = self._faded(self.unfaded, now_s)
         return self.shown
 
     def _moved(self, size: Size, view: View) -> Image:

@@ -53,6 +53,19 @@ def test_plate_fades_in_over_the_asked_for_time_and_no_longer(stage):
     assert is_plain(stage.background.safe_image(SIZE), (230, 230, 230))
 
 
+def test_camera_off_while_one_plate_fades_into_another_shows_the_newer_one(stage):
+    stage.at(0)
+    stage.orders.deliver(230)
+    stage.at(1)
+    stage.at(2)
+    stage.scene = Scene("a library", 7)
+    stage.at(3)
+    stage.orders.deliver(90)
+    stage.at(4)
+    assert 90 < stage.at(4.2)[0, 0, 0] < 230
+    assert is_plain(stage.background.safe_image(SIZE), (90, 90, 90))
+
+
 def test_plate_of_a_file_is_there_on_the_very_first_frame(stage):
     order = stage.orders.order
 
