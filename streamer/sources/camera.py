@@ -243,10 +243,11 @@ def _picture(capture: Capture, name: str, timeout_s: float, closing: threading.E
     while not closing.is_set():
         try:
             ok, bgr = capture.read()
-        except cv2.error:  # a damaged MJPG picture, or the device is gone
-            ok, bgr = False, None
-        if ok and bgr is not None and bgr.size:
-            return _to_rgb(bgr)
+            picture = _to_rgb(bgr) if ok and bgr is not None and bgr.size else None
+        except (cv2.error, IndexError):  # a damaged MJPG picture, one of no kind that we know, or the device is gone
+            picture = None
+        if picture is not None:
+            return picture
         if time.monotonic() >= give_up_at_s:
             raise SourceError(f"{name} stopped giving pictures: it was unplugged, or another program took it")
         closing.wait(RETRY_S)

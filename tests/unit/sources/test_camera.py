@@ -194,3 +194,12 @@ def test_grey_deep_and_four_channel_cameras_become_rgb(stored: np.ndarray, expec
     frame = next(iter(source))
     source.close()
     assert tuple(frame.image[0, 0]) == expected
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 2), (4, 4, 5), (16,)])
+def test_a_picture_of_no_known_kind_is_none(shape: tuple[int, ...]) -> None:
+    capture = ScriptedCapture()
+    capture.read = lambda: (True, np.zeros(shape, np.uint8))  # type: ignore[method-assign]
+    with pytest.raises(SourceError, match="opens but gives no picture"):
+        camera(capture)
+    assert capture.released == 1
