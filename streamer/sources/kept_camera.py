@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 from queue import SimpleQueue
 
@@ -19,7 +18,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 """Pauses between two tries double from the one to the other."""
 STEADY_S = 5.0
-"""A camera that lasted so long is sound: its next failure is met with the shortest pause again."""
+"""A camera that gave pictures for so long is sound: its next failure is met with the shortest pause again."""
 POLL_S = 0.1
 """How often a resting camera looks whether it is wanted again."""
 
@@ -60,6 +59,9 @@ class KeptCamera:
         self._is_asleep = False
         self._is_lost = False
         self._begun_at_s: float | None = None
+        self._lasted_s = (
+            0.0  # from the first to the last frame of this opening: the silence before it failed is no life
+        )
         self._next_index = 0
         self._scene = -1
         self._bad_frames_before = 0
@@ -90,11 +92,10 @@ class KeptCamera:
             source = self._source or self._reopened()
             if source is None:
                 continue
-            opened_at_s = time.monotonic()
             try:
                 is_over = yield from self._frames_of(source)
             except SourceError as error:
-                if time.monotonic() - opened_at_s >= STEADY_S:
+                if self._lasted_s >= STEADY_S:
                     self._pause_s = self._first_pause_s
                 self._lose(error)
                 continue
@@ -114,8 +115,12 @@ class KeptCamera:
     def _frames_of(self, source: FrameSource) -> Generator[Frame, None, bool]:
         """Its frames; the result is whether they have ended for good, and not because none are wanted for now."""
         first_index = self._next_index
+        first_at_s: float | None = None
         size: Size | None = None
+        self._lasted_s = 0.0
         for frame in source:
+            first_at_s = frame.captured_at_s if first_at_s is None else first_at_s
+            self._lasted_s = frame.captured_at_s - first_at_s
             if not self._is_wanted():
                 return False
             if self._begun_at_s is None:

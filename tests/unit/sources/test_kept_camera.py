@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from streamer.errors import SourceError
 from streamer.frames import Frame, Image, Size
 from streamer.sources import kept_camera
 from streamer.sources.camera import CameraSource
-from streamer.sources.kept_camera import KeptCamera
+from streamer.sources.kept_camera import STEADY_S, KeptCamera
 
 PICTURE = secret_image()
 UNPLUGGED = SourceError("camera 7 stopped giving pictures")
@@ -87,18 +88,36 @@ class NoWait(threading.Event):
         return self.is_set()
 
 
-@pytest.mark.parametrize(("steady_s", "last_s"), [(1000.0, 5.0), (0.0, 0.5)], ids=["it failed soon", "it lasted"])
-def test_pauses_grow_and_begin_anew_after_a_camera_that_lasted(
-    steady_s: float, last_s: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kept_camera, "STEADY_S", steady_s)
+class Lasting(Connection):
+    """Gives two pictures that were captured so many seconds apart, and fails."""
+
+    def __init__(self, lasted_s: float) -> None:
+        super().__init__(PICTURE, PICTURE, UNPLUGGED)
+        self._lasted_s = lasted_s
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            yield replace(frame, captured_at_s=frame.captured_at_s + frame.index * self._lasted_s)
+
+
+@pytest.mark.parametrize(("lasted_s", "last_s"), [(0.0, 5.0), (STEADY_S + 1, 0.5)], ids=["it failed soon", "it lasted"])
+def test_pauses_grow_and_begin_anew_after_a_camera_that_lasted(lasted_s: float, last_s: float) -> None:
     source = KeptCamera(
-        Openings(Connection(PICTURE, UNPLUGGED), *[NOT_THERE] * 6, Connection(PICTURE, UNPLUGGED), Connection(PICTURE))
+        Openings(Connection(PICTURE, UNPLUGGED), *[NOT_THERE] * 6, Lasting(lasted_s), Connection(PICTURE))
     )
     source._closing = pauses = NoWait()
-    list(itertools.islice(source, 3))
+    list(itertools.islice(source, 4))
     source.close()
     assert pauses.pauses_s == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0, last_s]
+
+
+def test_silence_before_the_failure_makes_no_sound_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_camera, "STEADY_S", 1e-9)  # less than any silence
+    source = KeptCamera(Openings(*[Connection(PICTURE, UNPLUGGED)] * 4))
+    source._closing = pauses = NoWait()
+    list(itertools.islice(source, 4))
+    source.close()
+    assert pauses.pauses_s == [0.5, 1.0, 2.0]
 
 
 def test_what_cannot_be_opened_at_the_start_is_an_error_at_once() -> None:
@@ -168,6 +187,23 @@ def test_another_size_is_fitted_to_the_one_of_the_start(size: Size) -> None:
     assert second.image[24, 5].tolist() == [200] * 3, "it fills the picture"
     assert second.image[24, 58].tolist() == [0] * 3, "its middle is kept"
     assert [capture.released for capture in captures] == [1, 1], "each is given back once, by its own reader"
+
+
+def test_a_camera_that_comes_back_with_pictures_of_no_known_kind_is_waited_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    odd = Capture(Size(64, 48), 1)
+    odd.read = lambda: (True, np.zeros((48, 64, 2), np.uint8))  # type: ignore[method-assign]
+    sound = Capture(Size(64, 48), 2)
+    left = [Capture(Size(64, 48), 2), odd, sound]
+    source = KeptCamera(
+        lambda: CameraSource(7, timeout_s=0.05, open_capture=lambda device, backend: left.pop(0)),
+        first_pause_s=0.0,
+    )
+    next(frame for frame in source if not left)
+    source.close()
+    assert odd.released == sound.released == 1
+    assert len(warnings(caplog)) == 1
 
 
 def test_close_ends_a_long_pause_at_once() -> None:
