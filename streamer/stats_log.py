@@ -15,6 +15,8 @@ from streamer.errors import SinkError
 
 EVERY_S = 1.0
 """Seconds between two lines."""
+LEAVE_S = 5.0
+"""How long the last line may take: on a drive that is gone it takes for ever."""
 SUFFIX = ".jsonl"
 
 logger = logging.getLogger(__name__)
@@ -23,9 +25,11 @@ logger = logging.getLogger(__name__)
 class StatsLog:
     """Within the ``with``, a thread ``stats`` adds a line to the file every second; the last one is added at its end.
 
+    That thread alone writes, so that a disk that does not answer holds up nobody else for long.
+
     Args:
         path: added to if it exists.
-        facts: what a line holds beside its ``time``; called on the thread, and at last on the one that leaves.
+        facts: what a line holds beside its ``time``; called on the thread.
         every_s: seconds between two lines.
 
     Raises:
@@ -52,18 +56,20 @@ class StatsLog:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._ended.set()
-        self._thread.join()
-        self._write_line()
-        try:
-            self._file.close()
-        except OSError as at_last:  # what a failed write left in the buffer fails once more
-            self._failure = self._failure or at_last
+        self._thread.join(LEAVE_S)
+        if self._thread.is_alive():
+            raise self._explained(TimeoutError("the disk does not answer"))
         if self._failure is not None:
             raise self._explained(self._failure) from self._failure
 
     def _keep_writing(self) -> None:
         while not self._ended.wait(self._every_s):
             self._write_line()
+        self._write_line()
+        try:
+            self._file.close()
+        except OSError as error:  # what a failed write left in the buffer fails once more
+            self._failure = self._failure or error
 
     def _write_line(self) -> None:
         """One line, in the file before this returns; after a failure no more are tried."""

@@ -12,6 +12,9 @@ from streamer.errors import SinkError
 from streamer.frames import Frame, Image
 from streamer.sinks.pictures import encoded
 
+LEAVE_S = 5.0
+"""How long ``close`` waits for a still that is being saved: on a drive that is gone it never is."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -45,13 +48,17 @@ class Stills:
             logger.warning("no still: the one before is still being saved")
             return
         name = time.strftime("backlot-%Y%m%d-%H%M%S", self._now())
-        self._saving = threading.Thread(target=self._save, args=(frame.image, name), name="still")
+        self._saving = threading.Thread(target=self._save, args=(frame.image, name), name="still", daemon=True)
         self._saving.start()
 
     def close(self) -> None:
-        """Wait until the last one is on the disk. May be called twice."""
-        if self._saving is not None:
-            self._saving.join()
+        """Wait until the last one is on the disk, but not for ever. May be called twice."""
+        saving, self._saving = self._saving, None
+        if saving is None:
+            return
+        saving.join(LEAVE_S)
+        if saving.is_alive():
+            logger.warning("the last still may be missing in %s: the disk does not answer", self._folder)
 
     def _save(self, image: Image, name: str) -> None:
         path = self._folder / f"{name}.png"

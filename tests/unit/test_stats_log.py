@@ -56,3 +56,27 @@ def test_a_full_disk_is_told_at_the_end_and_stops_nothing(tmp_path: Path) -> Non
     with pytest.raises(SinkError, match="statistics cannot be written to /dev/full"), StatsLog(full, dict):
         reached = True
     assert reached
+
+
+def test_a_disk_that_hangs_is_told_at_the_end_and_does_not_hold_it_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.stats_log.LEAVE_S", 0.01)
+    disk_is_free, count = threading.Event(), 0
+
+    def facts() -> dict[str, object]:
+        nonlocal count
+        count += 1
+        wait(disk_is_free)
+        return {"frames": count}
+
+    path = tmp_path / "stats.jsonl"
+    log = StatsLog(path, facts)
+    try:
+        with pytest.raises(SinkError, match="the disk does not answer"), log:
+            pass
+        assert lines_of(path) == []
+    finally:
+        disk_is_free.set()
+        log._thread.join()
+    assert [line["frames"] for line in lines_of(path)] == [1]

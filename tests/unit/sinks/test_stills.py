@@ -102,3 +102,28 @@ def test_a_wish_while_the_disk_is_busy_takes_no_later_picture(
     stills.close()
     assert len(list(tmp_path.iterdir())) == 1
     assert "no still: the one before is still being saved" in caplog.text
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk_is_free = threading.Event()
+
+    def hang(path: Path, image: Image) -> bytes:
+        wait(disk_is_free)
+        return encoded(path, image)
+
+    monkeypatch.setattr("streamer.sinks.stills.encoded", hang)
+    monkeypatch.setattr("streamer.sinks.stills.LEAVE_S", 0.01)
+    stills = Stills(tmp_path, asked)
+    asked.count = 1
+    stills.look(make_frame())
+    (saving,) = (thread for thread in threading.enumerate() if thread.name == "still")
+    try:
+        assert saving.daemon, "the interpreter would wait for it"
+        stills.close()
+        assert saving.is_alive()
+        assert "the disk does not answer" in caplog.text
+    finally:
+        disk_is_free.set()
+        saving.join()
