@@ -126,6 +126,7 @@ class PlateCache:
         picture = _encoded(image)
         path, side_car = self._path(key, PICTURE), self._path(key, SIDE_CAR)
         try:
+            self._trim(newest=key)  # first, too: on a full disk a lowered limit must make room
             if len(picture) + len(facts) <= self._limit_bytes:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _write(side_car, facts)  # first, so that no plate is seen without

@@ -380,6 +380,16 @@ def test_a_full_disk_costs_one_warning_and_leaves_no_part(
     assert cache.get(B) is None
 
 
+def test_a_smaller_limit_holds_on_a_full_disk_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit_bytes = room_for(1, folder)
+    for seed, key in enumerate((A, B, C)):
+        PlateCache(folder, PLENTY).put(key, plate(seed), ABOUT)
+    stop_at(monkeypatch, ".json", OSError(errno.ENOSPC, "No space left on device"))
+    cache = PlateCache(folder, limit_bytes)
+    cache.put(D, plate(3), ABOUT)
+    assert keys(cache) == [C]
+
+
 def test_a_folder_that_cannot_be_made_costs_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "plates"):
