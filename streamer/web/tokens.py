@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from streamer.errors import ConfigError
@@ -45,17 +46,14 @@ def kept_token(folder: Path) -> tuple[str, Path]:
     """
     path = folder / NAME
     try:
-        if path.is_file() and not _is_open_to_others(path):
-            return read_token(path), path
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        token = secrets.token_urlsafe(32)
-        number, part = tempfile.mkstemp(dir=folder, prefix=f".{NAME}.")  # which nobody else may read
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(token + "\n")
-        os.replace(part, path)
+        if path.is_file() and _is_open_to_others(path):
+            path.unlink()
+        if not path.is_file():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _keep_new_token(path)
     except OSError as error:
         raise ConfigError(f"the token cannot be kept in {path}: {error.strerror or error}") from error
-    return token, path
+    return read_token(path), path
 
 
 def state_folder() -> Path:
@@ -65,6 +63,29 @@ def state_folder() -> Path:
         ConfigError: the user has no home folder.
     """
     return user_folder("state", "the token: set HOME, or --api-token-file")
+
+
+def _keep_new_token(path: Path) -> None:
+    """Write a new token, whole or not at all; that of another program that starts just now stays."""
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{NAME}.")  # which nobody else may read
+    part = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        with suppress(FileExistsError):
+            _give_name(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _give_name(part: Path, path: Path) -> None:
+    """Name a file so; ``FileExistsError`` if there is one already, which only a disk without links replaces."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        os.replace(part, path)
 
 
 def _is_open_to_others(path: Path) -> bool:

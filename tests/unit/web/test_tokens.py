@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
+import io
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from streamer.errors import ConfigError
-from streamer.web.tokens import kept_token, read_token, state_folder
+from streamer.web.tokens import NAME, kept_token, read_token, state_folder
 
 posix = pytest.mark.skipif(os.name != "posix", reason="other systems have no file modes")
 
@@ -51,6 +54,44 @@ def test_what_is_no_token_is_refused_without_being_shown(tmp_path: Path, content
         read_token(path)
     assert "\n" not in str(caught.value)
     assert "line-line" not in str(caught.value)
+
+
+def test_two_programs_that_start_together_share_one_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mkstemp, others = tempfile.mkstemp, []
+
+    def be_late(**where: object) -> tuple[int, str]:
+        monkeypatch.undo()
+        others.append(kept_token(tmp_path))  # the other one, in the same moment
+        return mkstemp(**where)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(tempfile, "mkstemp", be_late)
+    assert kept_token(tmp_path) == others[0]
+    assert [entry.name for entry in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_disk_without_links_keeps_a_token_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(old: Path, new: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    token, path = kept_token(tmp_path)
+    assert read_token(path) == token
+    assert [entry.name for entry in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_full_disk_is_one_clear_line_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def open_full(number: int, *how: object, **more: object) -> io.StringIO:
+        os.close(number)
+        return Full()
+
+    monkeypatch.setattr(os, "fdopen", open_full)
+    with pytest.raises(ConfigError, match=r"the token cannot be kept in .*: No space left on device"):
+        kept_token(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
