@@ -138,7 +138,7 @@ class CleanPlate:
         if places is not None and sure_px > LEAST_SURE * alpha.size and matching >= WELL_MATCHING:
             is_certain = known & (self._seen_clear >= CLEAR_AFTER)
             covered = is_certain & (difference >= STRANGE[1])
-            covered &= shadow(seen.astype(np.float32), expected.astype(np.float32)) < 0.5
+            covered &= shadow(seen.astype(np.float32), expected.astype(np.float32), brightest=np.inf) < 0.5
             found = self._lost.found(places, covered, is_certain & is_other)
             alpha = np.maximum(alpha, cv2.blur(found.astype(np.float32), (3, 3)) * found)
             is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM

@@ -65,8 +65,10 @@ def strangeness(seen: Image, expected: Image, difference: Image, alpha: Alpha) -
     return strange
 
 
-def shadow(seen: Colours, expected: Colours) -> Colours:
+def shadow(seen: Colours, expected: Colours, brightest: float = SHADOW[1]) -> Colours:
     """1 where the picture is the room in somebody's shadow, 0 where not: float32 ``(h, w)``.
+
+    With a ``brightest`` of more than 1 also where it is the room in so much more light.
 
     A shadow darkens all channels by about as much (Horprasert et al., "A statistical approach for real-time robust
     background subtraction and shadow detection", 1999).
@@ -74,8 +76,7 @@ def shadow(seen: Colours, expected: Colours) -> Colours:
     total = cv2.transform(expected, np.ones((1, 3), np.float32))
     share = (cv2.transform(seen, np.ones((1, 3), np.float32)) + 1) / (total + 1)
     tint = largest(cv2.absdiff(seen, expected * share[..., None]))
-    darkest, brightest = SHADOW
-    looks = (share > darkest) & (share < brightest) & (tint < SHADOW_TINT + SHADOW_TINT_SHARE * total)
+    looks = (share > SHADOW[0]) & (share < brightest) & (tint < SHADOW_TINT + SHADOW_TINT_SHARE * total)
     return ramp(cv2.blur(looks.astype(np.float32), (SHADOW_PX, SHADOW_PX)), (0.5, 0.9))
 
 

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from streamer.frames import Alpha, Image
+from streamer.segmentation.clean_plate import CleanPlate
+from streamer.segmentation.lost_people import PATIENCE, LostPeople, Mask
+
+HEIGHT, WIDTH = 180, 320
+HAIR = (20, 18, 24)
+
+
+def room() -> Image:
+    """A wall with a gradient above a floor with boards."""
+    picture = np.full((HEIGHT, WIDTH, 3), (190, 190, 200), np.uint8)
+    picture[:, :, 1] -= np.linspace(0, 40, WIDTH).astype(np.uint8)
+    picture[110:] = (150, 95, 55)
+    picture[110:, ::24] = (110, 65, 35)
+    return picture
+
+
+def with_somebody(top: int, left: int = 130) -> tuple[Image, Mask]:
+    """A dark head that comes in from below."""
+    picture, truth = room(), np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.ellipse(truth, (left + 30, top + 45), (30, 45), 0, 0, 360, 1, -1)
+    picture[truth == 1] = HAIR
+    return picture, truth.view(np.bool_)
+
+
+def nothing() -> Alpha:
+    return np.zeros((HEIGHT, WIDTH), np.float32)
+
+
+def overlap(alpha: Alpha, truth: Mask) -> float:
+    seen = alpha > 0.5
+    return float((seen & truth).sum() / (seen | truth).sum())
+
+
+def test_whoever_comes_in_is_kept_while_the_network_loses_them() -> None:
+    plate = CleanPlate(room())
+    picture, truth = with_somebody(150)
+    assert overlap(plate.clean(picture, truth.astype(np.float32)).alpha, truth) > 0.9
+    for top in (142, 134, 126):
+        picture, truth = with_somebody(top)
+        assert overlap(plate.clean(picture, nothing()).alpha, truth) > 0.85, top
+    picture, truth = with_somebody(120)
+    assert overlap(plate.clean(picture, truth.astype(np.float32)).alpha, truth) > 0.9
+
+
+def test_whoever_leaves_is_kept_to_the_last() -> None:
+    plate = CleanPlate(room())
+    picture, truth = with_somebody(60, left=270)
+    plate.clean(picture, truth.astype(np.float32))
+    for left in (276, 282, 288, 294):
+        picture, truth = with_somebody(60, left)
+        assert overlap(plate.clean(picture, nothing()).alpha, truth) > 0.8, left
+    assert not (plate.clean(room(), nothing()).alpha > 0.1).any()
+
+
+def test_one_of_two_is_kept_while_the_other_is_seen() -> None:
+    plate = CleanPlate(room())
+    first, there = with_somebody(60, left=40)
+    _, here = with_somebody(60, left=200)
+    picture = first.copy()
+    picture[here] = HAIR
+    plate.clean(picture, (there | here).astype(np.float32))
+    assert overlap(plate.clean(picture, there.astype(np.float32)).alpha, there | here) > 0.9
+
+
+def test_the_room_where_somebody_was_is_not_kept() -> None:
+    plate = CleanPlate(room())
+    picture, truth = with_somebody(60)
+    plate.clean(picture, truth.astype(np.float32))
+    assert not (plate.clean(room(), nothing()).alpha > 0.1).any()
+
+
+def test_the_room_in_a_shadow_is_not_kept() -> None:
+    plate = CleanPlate(room())
+    picture, truth = with_somebody(60)
+    plate.clean(picture, truth.astype(np.float32))
+    shadowed = room()
+    shadowed[truth] = (shadowed[truth] * 0.55).astype(np.uint8)
+    assert not (plate.clean(shadowed, nothing()).alpha > 0.1).any()
+
+
+def test_what_the_network_never_took_for_somebody_is_not_kept() -> None:
+    plate = CleanPlate(room())
+    picture, _ = with_somebody(60)
+    for _ in range(3):
+        assert not (plate.clean(picture, nothing()).alpha > 0.1).any()
+
+
+def test_after_a_new_scene_nobody_is_kept() -> None:
+    plate = CleanPlate(room())
+    picture, truth = with_somebody(60)
+    plate.clean(picture, truth.astype(np.float32))
+    plate.reset()
+    assert not (plate.clean(picture, nothing()).alpha > 0.1).any()
+
+
+def test_where_the_room_is_not_known_nobody_is_kept() -> None:
+    plate = CleanPlate("learn")
+    picture, truth = with_somebody(60)
+    plate.clean(picture, truth.astype(np.float32))
+    assert not (plate.clean(picture, nothing()).alpha > 0.1).any()
+
+
+@pytest.mark.parametrize("lit_px", [60, 200, 320])
+def test_another_light_is_not_kept(lit_px: int) -> None:
+    """As of a lamp that is switched on beside somebody, and blinds the network to them."""
+    plate = CleanPlate(room())
+    picture, truth = with_somebody(60)
+    plate.clean(picture, truth.astype(np.float32))
+    lit = picture.copy()
+    beside = np.s_[:, 160 - lit_px // 2 : 160 + lit_px // 2]
+    lit[beside] = np.clip(lit[beside] * 1.6, 0, 255).astype(np.uint8)
+    assert not (plate.clean(lit, nothing()).alpha > 0.1)[~truth].any()
+
+
+def test_a_thing_that_stays_is_let_go_of_in_the_end() -> None:
+    plate = CleanPlate(room())
+    picture, truth = with_somebody(60)
+    plate.clean(picture, truth.astype(np.float32))
+    kept = [bool((plate.clean(picture, nothing()).alpha > 0.5).any()) for _ in range(PATIENCE + 5)]
+    assert kept == [True] * PATIENCE + [False] * 5
+
+
+@pytest.mark.parametrize("moved", [0, 6])
+def test_whoever_is_seen_is_no_matter(moved: int) -> None:
+    people = LostPeople()
+    _, truth = with_somebody(60)
+    assert people.places(truth.astype(np.float32)) is None
+    _, truth = with_somebody(60, 130 + moved)
+    assert people.places(truth.astype(np.float32)) is None
+    small = cv2.resize(truth.astype(np.float32), (160, 90)).astype(np.float32)
+    assert people.places(small) is None  # another size is another beginning
