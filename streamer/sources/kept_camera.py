@@ -59,9 +59,7 @@ class KeptCamera:
         self._is_asleep = False
         self._is_lost = False
         self._begun_at_s: float | None = None
-        self._lasted_s = (
-            0.0  # from the first to the last frame of this opening: the silence before it failed is no life
-        )
+        self._lasted_s = 0.0  # from the first to the last frame: the silence before a failure does not count
         self._next_index = 0
         self._scene = -1
         self._bad_frames_before = 0
