@@ -98,8 +98,10 @@ class Program:
 
 
 def _heed_interrupts() -> None:
-    """A shell starts background jobs with Ctrl-C switched off, and so may whatever runs the tests."""
+    """A shell starts background jobs with Ctrl-C switched off, and so may whatever runs the tests; nohup does SIGHUP."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _own_terminal() -> None:
@@ -107,6 +109,7 @@ def _own_terminal() -> None:
     import fcntl
     import termios
 
+    _heed_interrupts()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

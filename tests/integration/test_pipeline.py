@@ -475,8 +475,12 @@ def test_second_ctrl_c_while_the_outputs_are_finished_gives_up() -> None:
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_to_end_stops_as_stop_does_and_is_told(name: str) -> None:
     number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)  # nohup ignores one of them
     sink = RecordingSink(on_write=lambda frame: send(number) if frame.index == 5 else None)
-    assert Pipeline(ScriptedSource(1_000_000), same, [sink], Stats(), is_live=False).run() == "terminated"
+    try:
+        assert Pipeline(ScriptedSource(1_000_000), same, [sink], Stats(), is_live=False).run() == "terminated"
+    finally:
+        signal.signal(number, before)
     assert (sink.closed, sink.aborted) == (1, 0)
 
 
