@@ -98,7 +98,7 @@ class Program:
 
 
 def _heed_interrupts() -> None:
-    """A shell starts background jobs with Ctrl-C switched off, and so may whatever runs the tests; nohup does SIGHUP."""
+    """A shell starts background jobs with Ctrl-C switched off, and so may whatever runs the tests; nohup SIGHUP."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform != "win32":
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
