@@ -17,7 +17,7 @@ import numpy as np
 
 from models.compiled import compiled, given, made, rows_of
 from streamer.errors import ConfigError
-from streamer.frames import Alpha, Image, Size
+from streamer.frames import Alpha, Image, Levels, Size
 from streamer.scaling import cover
 from streamer.segmentation.lost_people import LostPeople
 from streamer.segmentation.mending import OTHER, mend
@@ -128,7 +128,7 @@ class CleanPlate:
         difference = difference_of(seen, expected)
         is_other = difference >= OTHER
         places = self._lost.places(alpha)
-        if places is not None:
+        if places is not None:  # whom the network has lost says nothing against the room
             sure &= ~places
         sure_px = int(np.count_nonzero(sure))
         matching = 1 - np.count_nonzero(is_other & sure) / max(1, sure_px)
@@ -136,11 +136,7 @@ class CleanPlate:
             self.reset()
             return Cleaned(alpha, np.zeros_like(alpha), np.zeros_like(alpha))
         if places is not None and sure_px > LEAST_SURE * alpha.size and matching >= WELL_MATCHING:
-            is_certain = known & (self._seen_clear >= CLEAR_AFTER)
-            covered = is_certain & (difference >= STRANGE[1])
-            covered &= shadow(seen.astype(np.float32), expected.astype(np.float32), brightest=np.inf) < 0.5
-            found = self._lost.found(places, covered, is_certain & is_other)
-            alpha = np.maximum(alpha, cv2.blur(found.astype(np.float32), (3, 3)) * found)
+            alpha = np.maximum(alpha, self._kept(places, seen, expected, difference * known.view(np.uint8)))
             is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
         self._frame += 1
         if self._learns and self._frame % LEARN_EVERY == 1:
@@ -166,6 +162,22 @@ class CleanPlate:
         mended, room = np.empty_like(alpha), np.empty_like(alpha)
         mend(np.ascontiguousarray(alpha), strange, difference, around, known, self._learns, STRANGE[1], mended, room)
         return Cleaned(mended, room, strange)
+
+    def _kept(self, places: Mask, seen: Image, expected: Image, difference: Levels) -> Alpha:
+        """The alpha of those whom the network has lost and who still cover the room, see ``LostPeople``.
+
+        Args:
+            places: where they may be.
+            seen: the picture.
+            expected: the room in its light. What has its tint, darker or brighter, is no evidence: a lamp may be on.
+            difference: of the two, 0 where the room is not known.
+        """
+        is_certain = self._seen_clear >= CLEAR_AFTER
+        covered = is_certain & (difference >= STRANGE[1])
+        covered &= shadow(seen.astype(np.float32), expected.astype(np.float32), brightest=np.inf) < 0.5
+        kept = self._lost.found(places, covered, is_certain & (difference >= OTHER))
+        soft: Alpha = cv2.blur(kept.astype(np.float32), (3, 3)) * kept
+        return soft
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)

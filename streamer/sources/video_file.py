@@ -51,12 +51,12 @@ class VideoFileSource:
     tick, so that times always grow. Where the clock of a broadcast recording begins anew, as in two that were put
     together, it goes on. A part that begins where nothing has changed for a while begins with what is on the screen.
 
-    A damaged file yields what can be decoded. ``bad_frames`` counts the packets that are incomplete or that the
-    decoder refuses and the frames that it flags as concealed, all of which are left out; for a file whose end
-    is missing the frames that its index promises (at least one); and for a Matroska file with damage in its structure
-    as many as its usual rate has in the gaps. Frames that merely refer to a lost one are
-    delivered: the decoder does not tell them apart, and dropping everything up to the next codec key frame would
-    lose seconds for one bad byte. FFmpeg's H.264 decoder sets its flag from several threads and now and then too
+    A damaged file yields what can be decoded. ``bad_frames`` counts the packets that are incomplete (in a broadcast
+    recording: what such a place has cost) or that the decoder refuses and the frames that it flags as concealed, all of
+    which are left out; for a file whose end is missing the frames that its index promises (at least one); and for a
+    Matroska file with damage in its structure as many as its usual rate has in the gaps. Frames that merely refer to a
+    lost one are delivered: the decoder does not tell them apart, and dropping everything up to the next codec key frame
+    would lose seconds for one bad byte. FFmpeg's H.264 decoder sets its flag from several threads and now and then too
     late; such a frame is delivered as good.
 
     Args:
@@ -304,7 +304,10 @@ class VideoFileSource:
             return 0
         end = self._ticks(Fraction(container.duration or 0, av.time_base))
         skipped = self._frames_skipped + self._frames_between(last, end)
-        return skipped if skipped and (self._cut_short or not is_sound(self._path)) else 0
+        try:
+            return skipped if skipped and (self._cut_short or not is_sound(self._path)) else 0
+        except OSError:  # it was removed meanwhile: nothing is proven
+            return 0
 
     def _frames_between(self, ticks: int, later: int) -> int:
         """How many frames there would be between those two at the usual rate."""

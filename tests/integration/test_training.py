@@ -7,24 +7,12 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from tiny_training import CONFIG
 
 from models.batches import make_composer
 from models.checkpoints import WEIGHTS_FOLDER, load_network
 from models.datasets import DatasetError, load_pairs
 from models.training_config import read_config
-
-CONFIG = {
-    "model": "compact",
-    "people": [{"folder": "people", "share": 1.0}],
-    "whole": [{"folder": "people", "share": 0.3}],
-    "backgrounds": ["rooms"],
-    "validation": ["people"],
-    "shapes": [{"width": 64, "height": 64, "share": 1.0}],
-    "batch": 4,
-    "steps": 3,
-    "evaluate_every": 2,
-    "workers": 1,
-}
 
 
 @pytest.fixture(scope="module")

@@ -7,22 +7,11 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from tiny_training import CONFIG
 
 from models import scoreboard
 from streamer.bench import main
 from streamer.errors import ConfigError
-
-CONFIG = {
-    "model": "compact",
-    "people": [{"folder": "people", "share": 1.0}],
-    "backgrounds": ["rooms"],
-    "validation": ["people"],
-    "shapes": [{"width": 64, "height": 64, "share": 1.0}],
-    "batch": 4,
-    "steps": 3,
-    "evaluate_every": 2,
-    "workers": 1,
-}
 
 
 @pytest.fixture

@@ -98,3 +98,19 @@ def test_gaps_of_a_sound_recording_are_no_damage(tmp_path: Path) -> None:
     assert sum(1 for _ in source) == 40
     source.close()
     assert source.bad_frames == 0
+
+
+def test_a_file_that_is_removed_while_it_is_read_is_not_called_damaged(tmp_path: Path) -> None:
+    path = media.Clip(count=20, ticks=[9 * number**2 for number in range(20)], time_base=media.Fraction(1, 100)).write(
+        tmp_path / "screen.mkv"
+    )
+    source = VideoFileSource(path)
+    frames = iter(source)
+    next(frames)
+    try:
+        path.unlink()
+    except OSError:
+        pytest.skip("what is open cannot be removed here")
+    assert sum(1 for _ in frames) == 19
+    source.close()
+    assert source.bad_frames == 0
