@@ -17,13 +17,14 @@ import numpy as np
 
 from models.compiled import compiled, given, made, rows_of
 from streamer.errors import ConfigError
-from streamer.frames import Alpha, Image, Levels, Size
+from streamer.frames import Alpha, Image, Size
 from streamer.scaling import cover
 from streamer.segmentation.lost_people import LostPeople
 from streamer.segmentation.mending import OTHER, mend
 from streamer.segmentation.room_memory import CLEAR_AFTER, LEARNT_AFTER, MEMORY, Colours, Counts, Mask, remember
+from streamer.segmentation.shaded import shaded_room
 from streamer.segmentation.still_things import StillThings
-from streamer.segmentation.strangeness import STRANGE, difference_of, shadow, strangeness
+from streamer.segmentation.strangeness import STRANGE, difference_of, strangeness
 from streamer.segmentation.texture import textured_room
 
 Origin: TypeAlias = Literal["learn", "snap"]
@@ -135,19 +136,21 @@ class CleanPlate:
         if not is_same_light or matching < LEAST_MATCHING:
             self.reset()
             return Cleaned(alpha, np.zeros_like(alpha), np.zeros_like(alpha))
-        if places is not None and sure_px > LEAST_SURE * alpha.size and matching >= WELL_MATCHING:
-            alpha = np.maximum(alpha, self._kept(places, seen, expected, difference * known.view(np.uint8)))
-            is_room = cv2.dilate(alpha, np.ones((FAR_PX, FAR_PX), np.uint8)) <= SURE_ROOM
         self._frame += 1
         if self._learns and self._frame % LEARN_EVERY == 1:
             counts = (self._seen, self._seen_clear, self._changed)
             shown = is_room | self._still.found(picture, alpha)
             remember(rows_of(picture), shown, is_other, is_clear(alpha), rows_of(self._room), *counts)
         is_certain = known & (self._seen_clear >= CLEAR_AFTER)
+        is_trusted = sure_px > LEAST_SURE * alpha.size and matching >= WELL_MATCHING
+        if is_trusted:
+            alpha = self._lost.restored(alpha, seen, expected, difference * is_certain.view(np.uint8))
         textured = textured_room(seen, expected, is_certain, alpha)
         if textured.any():
             alpha = np.where(textured, np.float32(0), alpha)
             difference[textured] = 0
+        if is_trusted:
+            alpha = np.where(shaded_room(seen, expected, is_certain, alpha), np.float32(0), alpha)
         strange = np.zeros_like(alpha)
         if sure_px > LEAST_SURE * alpha.size:
             strange = strangeness(seen, expected, difference * is_certain.view(np.uint8), alpha)
@@ -162,22 +165,6 @@ class CleanPlate:
         mended, room = np.empty_like(alpha), np.empty_like(alpha)
         mend(np.ascontiguousarray(alpha), strange, difference, around, known, self._learns, STRANGE[1], mended, room)
         return Cleaned(mended, room, strange)
-
-    def _kept(self, places: Mask, seen: Image, expected: Image, difference: Levels) -> Alpha:
-        """The alpha of those whom the network has lost and who still cover the room, see ``LostPeople``.
-
-        Args:
-            places: where they may be.
-            seen: the picture.
-            expected: the room in its light. What has its tint, darker or brighter, is no evidence: a lamp may be on.
-            difference: of the two, 0 where the room is not known.
-        """
-        is_certain = self._seen_clear >= CLEAR_AFTER
-        covered = is_certain & (difference >= STRANGE[1])
-        covered &= shadow(seen.astype(np.float32), expected.astype(np.float32), brightest=np.inf) < 0.5
-        kept = self._lost.found(places, covered, is_certain & (difference >= OTHER))
-        soft: Alpha = cv2.blur(kept.astype(np.float32), (3, 3)) * kept
-        return soft
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)

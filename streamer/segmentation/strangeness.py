@@ -53,16 +53,20 @@ def strangeness(seen: Image, expected: Image, difference: Image, alpha: Alpha) -
     here = np.s_[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin]
     seen, expected, difference, alpha = seen[here], expected[here], difference[here], alpha[here]
     nearby = cv2.dilate(difference, np.ones((EDGE_PX, EDGE_PX), np.uint8))
-    window = np.ones((NEARBY_PX, NEARBY_PX), np.uint8)
-    beyond = largest(
-        cv2.max(cv2.subtract(seen, cv2.dilate(expected, window)), cv2.subtract(cv2.erode(expected, window), seen))
-    )
-    evidence = ramp(beyond.astype(np.float32), STRANGE) * ramp(alpha, DOUBT)
+    evidence = ramp(beyond_nearby(seen, expected).astype(np.float32), STRANGE) * ramp(alpha, DOUBT)
     evidence *= ramp(
         difference.astype(np.float32) / np.maximum(nearby, 1).astype(np.float32), EDGE
     )  # 0 where the room is not known
     strange[here] = evidence * (1 - shadow(seen.astype(np.float32), expected.astype(np.float32)))
     return strange
+
+
+def beyond_nearby(seen: Image, expected: Image) -> Levels:
+    """How far the picture is from the nearest of the room's colours nearby, in the farthest channel: ``(h, w)``."""
+    window = np.ones((NEARBY_PX, NEARBY_PX), np.uint8)
+    return largest(
+        cv2.max(cv2.subtract(seen, cv2.dilate(expected, window)), cv2.subtract(cv2.erode(expected, window), seen))
+    )
 
 
 def shadow(seen: Colours, expected: Colours, brightest: float = SHADOW[1]) -> Colours:

@@ -127,6 +127,76 @@ def test_a_thing_that_stays_is_let_go_of_in_the_end() -> None:
     assert kept == [True] * PATIENCE + [False] * 5
 
 
+@pytest.mark.parametrize(("suspicion", "is_there"), [(0.08, True), (0.03, False)])
+def test_whoever_is_suspected_is_there_if_they_cover_the_room(suspicion: float, is_there: bool) -> None:
+    picture, truth = with_somebody(120)
+    alpha = CleanPlate(room()).clean(picture, suspicion * truth.astype(np.float32)).alpha
+    assert (overlap(alpha, truth) > 0.85) == is_there
+    assert is_there or alpha.max() < 0.05
+
+
+def test_whoever_was_suspected_once_stays() -> None:
+    plate = CleanPlate(room())
+    picture, truth = with_somebody(140)
+    plate.clean(picture, np.float32(0.1) * truth)
+    picture, truth = with_somebody(130)
+    assert overlap(plate.clean(picture, nothing()).alpha, truth) > 0.85
+
+
+def test_a_little_thing_is_not_suspected() -> None:
+    picture, alpha = room(), nothing()
+    picture[60:70, 100:112], alpha[60:70, 100:112] = HAIR, 0.09
+    assert CleanPlate(room()).clean(picture, alpha).alpha.max() < 0.1
+
+
+ARM = np.s_[68:82, 180:212]
+"""A hand and its wrist, at the side of somebody who goes from 130 to 190."""
+
+
+def with_hand(arm: tuple[slice, slice] = ARM) -> tuple[Image, Mask]:
+    picture, truth = with_somebody(30)
+    picture[arm] = (180, 120, 100)
+    return picture, truth
+
+
+def test_a_hand_that_the_network_does_not_see_is_theirs() -> None:
+    picture, truth = with_hand()
+    alpha = CleanPlate(room()).clean(picture, truth.astype(np.float32)).alpha
+    assert alpha[70:80, 192:208].min() > 0.9
+    assert alpha[:, 214:].max() == 0
+
+
+def test_what_goes_on_farther_than_an_arm_is_not_theirs() -> None:
+    picture, truth = with_hand(np.s_[20:105, 185:230])
+    alpha = CleanPlate(room()).clean(picture, truth.astype(np.float32)).alpha
+    assert not (alpha > 0.1)[~truth].any()
+
+
+def test_their_edge_is_the_networks() -> None:
+    picture, truth = with_somebody(30)
+    seen = cv2.erode(truth.view(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
+    assert np.array_equal(CleanPlate(room()).clean(picture, seen).alpha > 0.5, seen > 0.5)
+
+
+def test_a_hole_of_the_rooms_colour_is_no_hole() -> None:
+    """As where black hair comes to lie before a black foot of a table."""
+    behind = room()
+    behind[125:131, 150:170] = HAIR
+    picture, truth = with_somebody(90)
+    alpha = CleanPlate(behind).clean(picture, np.float32(0.2) * truth).alpha
+    assert alpha[122:134, 147:173].min() > 0.9
+
+
+def test_a_thing_that_was_put_down_beside_them_is_let_go_of() -> None:
+    plate = CleanPlate(room())
+    picture, truth = with_hand()
+    shown = [
+        bool((plate.clean(picture, truth.astype(np.float32)).alpha[70:80, 192:208] > 0.5).all())
+        for _ in range(PATIENCE + 20)
+    ]
+    assert shown == [True] * PATIENCE + [False] * 20
+
+
 @pytest.mark.parametrize("moved", [0, 6])
 def test_whoever_is_seen_is_no_matter(moved: int) -> None:
     people = LostPeople()
