@@ -58,6 +58,9 @@ WELL_MATCHING = 0.8
 LEAST_SURE = 0.05
 """Share of the picture that must be sure room to say whether it matches at all: with a person right before the camera
 after a cut nothing shows that the room is another one."""
+RESTLESS, RESTLESS_RATE = 0.25, 1 / 32
+"""Share of the time, with nobody near, for which something else than the room shows, from which it is no evidence of
+anybody: leaves in a window, a screen. And the weight of a look in it."""
 SLOPES = (0.3, 3.0)
 """How much less and how much more contrast than the known room the same room may have. To a bare wall any room fits,
 with no contrast."""
@@ -88,6 +91,7 @@ class CleanPlate:
         self._seen: Counts = np.empty((0, 0), np.uint8)
         self._seen_clear: Counts = self._seen
         self._changed: Counts = self._seen
+        self._restless: Alpha = np.empty((0, 0), np.float32)
         self._snapped = 0
         self._frame = 0
         self._still = StillThings()
@@ -106,6 +110,7 @@ class CleanPlate:
             self._seen[:] = 0
             self._seen_clear[:] = 0
             self._changed[:] = 0
+            self._restless[:] = 0
 
     def clean(self, picture: Image, alpha: Alpha) -> Cleaned:
         """The alpha without what belongs to the room, and with what does not where the network only doubts.
@@ -144,7 +149,11 @@ class CleanPlate:
         is_certain = known & (self._seen_clear >= CLEAR_AFTER)
         is_trusted = sure_px > LEAST_SURE * alpha.size and matching >= WELL_MATCHING
         if is_trusted:
-            alpha = self._lost.restored(alpha, seen, expected, difference * is_certain.view(np.uint8))
+            is_evidence = is_certain & (self._restless < RESTLESS)
+            alpha = self._lost.restored(alpha, seen, expected, difference * is_evidence.view(np.uint8))
+        if self._frame % LEARN_EVERY == 1:
+            moves = (is_other & known).astype(np.float32)
+            cv2.accumulateWeighted(moves, self._restless, RESTLESS_RATE, is_clear(alpha).view(np.uint8))
         textured = textured_room(seen, expected, is_certain, alpha)
         if textured.any():
             alpha = np.where(textured, np.float32(0), alpha)
@@ -168,6 +177,7 @@ class CleanPlate:
 
     def _start(self, size: Size) -> None:
         shape = (size.height, size.width)
+        self._restless = np.zeros(shape, np.float32)
         self._still.reset()
         # The one who has come into the picture since is no part of the room, and no size is blurred by another one's.
         if self._snapped == SNAP_FRAMES and self._given is None:

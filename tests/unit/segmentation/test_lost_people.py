@@ -197,6 +197,20 @@ def test_a_thing_that_was_put_down_beside_them_is_let_go_of() -> None:
     assert shown == [True] * PATIENCE + [False] * 20
 
 
+@pytest.mark.parametrize(("every", "is_theirs"), [(2, False), (40, True)], ids=["leaves", "a hand"])
+def test_what_moves_with_nobody_near_is_not_theirs(every: int, is_theirs: bool) -> None:
+    """As leaves in a window, before which somebody comes to sit."""
+    plate = CleanPlate(room())
+    for moment in range(80):
+        picture = room()
+        if moment // 2 % every == 0:
+            picture[ARM] = (60, 110, 40)
+        plate.clean(picture, nothing())
+    picture, truth = with_hand()
+    picture[ARM] = (60, 110, 40)
+    assert (plate.clean(picture, truth.astype(np.float32)).alpha[70:80, 192:208].min() > 0.9) == is_theirs
+
+
 @pytest.mark.parametrize("moved", [0, 6])
 def test_whoever_is_seen_is_no_matter(moved: int) -> None:
     people = LostPeople()
