@@ -41,6 +41,10 @@ PART_SHARE = 1 / 12
 door behind them."""
 RIM_PX = 3
 """Of a part there must be something that far from them: the rest of their edge is the network's."""
+GREY = 0.25
+"""Range of the room's channels, as a share of the largest, up to which it is grey."""
+DARKEST = (0.25, 0.45)
+"""How dark a shadow may be as a share of the room, and how dark where that is grey: a grey coat has its tint."""
 SPECK_PX, GAP_PX, PART_GAP_PX = 3, 9, 5
 """Side of the smallest square of what covers the room that counts, and of the largest hole in it that does not."""
 LEAST_PX = 12
@@ -121,7 +125,9 @@ class LostPeople:
         """The alpha with them of the part of the picture in which something covers the room."""
         alpha, difference, person, lost = alpha[here], difference[here], self._before[here], self._lost[here]
         colours, room = (np.ascontiguousarray(picture[here]) for picture in (seen, expected))
-        is_tinted = shadow(colours.astype(np.float32), room.astype(np.float32), brightest=np.inf) >= 0.5
+        is_grey = np.ptp(room, axis=2) < GREY * room.max(axis=2)
+        darkest = np.where(is_grey, np.float32(DARKEST[1]), np.float32(DARKEST[0]))
+        is_tinted = shadow(colours.astype(np.float32), room.astype(np.float32), darkest, np.inf) >= 0.5
         covered = _not_moved(_opened(covered[here] & (~is_tinted).view(np.uint8)), colours, room)
         kept = _suspects(covered, alpha, LEAST_SHARE * self._before.size)
         if np.count_nonzero(covered & lost) > COVERED * np.count_nonzero(self._lost):

@@ -69,7 +69,9 @@ def beyond_nearby(seen: Image, expected: Image) -> Levels:
     )
 
 
-def shadow(seen: Colours, expected: Colours, brightest: float = SHADOW[1]) -> Colours:
+def shadow(
+    seen: Colours, expected: Colours, darkest: float | Colours = SHADOW[0], brightest: float = SHADOW[1]
+) -> Colours:
     """1 where the picture is the room in somebody's shadow, 0 where not: float32 ``(h, w)``.
 
     With a ``brightest`` of more than 1 also where it is the room in so much more light.
@@ -80,7 +82,7 @@ def shadow(seen: Colours, expected: Colours, brightest: float = SHADOW[1]) -> Co
     total = cv2.transform(expected, np.ones((1, 3), np.float32))
     share = (cv2.transform(seen, np.ones((1, 3), np.float32)) + 1) / (total + 1)
     tint = largest(cv2.absdiff(seen, expected * share[..., None]))
-    looks = (share > SHADOW[0]) & (share < brightest) & (tint < SHADOW_TINT + SHADOW_TINT_SHARE * total)
+    looks = (share > darkest) & (share < brightest) & (tint < SHADOW_TINT + SHADOW_TINT_SHARE * total)
     return ramp(cv2.blur(looks.astype(np.float32), (SHADOW_PX, SHADOW_PX)), (0.5, 0.9))
 
 
