@@ -190,13 +190,16 @@ def _parts(person: Flags, covered: Flags, reach_px: int) -> Flags:
 
 def _without_holes(person: Flags, given: Flags) -> Flags:
     """What is given to somebody, with the small holes in it, where they have the room's colour: uint8 ``(h, w)``."""
-    holes = given.copy()
+    whole = given.copy()
+    height, width = given.shape
     _, patches, facts, _ = cv2.connectedComponentsWithStats((person | given) ^ 1, connectivity=4)
     beside = np.unique(patches[_grown(given, 1) > given])
     for patch in beside[beside > 0]:
-        if facts[patch, cv2.CC_STAT_AREA] <= GAP_PX**2:
-            holes[patches == patch] = 1
-    return holes
+        left, top, wide, high, size = facts[patch]
+        is_inside = left > 0 and top > 0 and left + wide < width and top + high < height
+        if is_inside and size <= GAP_PX**2:
+            whole[patches == patch] = 1
+    return whole
 
 
 def _grown(flags: Flags, reach_px: int) -> Flags:

@@ -6,7 +6,7 @@ import pytest
 
 from streamer.frames import Alpha, Image
 from streamer.segmentation.clean_plate import CleanPlate
-from streamer.segmentation.lost_people import PATIENCE, LostPeople, Mask
+from streamer.segmentation.lost_people import PATIENCE, LostPeople, Mask, _without_holes
 
 HEIGHT, WIDTH = 180, 320
 HAIR = (20, 18, 24)
@@ -196,6 +196,16 @@ def test_a_hole_of_the_rooms_colour_is_no_hole() -> None:
     picture, truth = with_somebody(90)
     alpha = CleanPlate(behind).clean(picture, np.float32(0.2) * truth).alpha
     assert alpha[122:134, 147:173].min() > 0.9
+
+
+@pytest.mark.parametrize(("top", "is_filled"), [(0, False), (5, True)], ids=["at the border", "within"])
+def test_a_hole_is_what_is_enclosed(top: int, is_filled: bool) -> None:
+    """Beyond the border of the part that is looked at, what is open there may go on."""
+    given = np.ones((20, 30), np.uint8)
+    given[top : top + 4, 10:16] = 0
+    filled = _without_holes(np.zeros_like(given), given)
+    assert bool(filled[top : top + 4, 10:16].all()) == is_filled
+    assert np.array_equal(filled | given, filled)
 
 
 def test_a_thing_that_was_put_down_beside_them_is_let_go_of() -> None:
