@@ -24,6 +24,10 @@ STILL_SHARE, HANDHELD_SHARE = 0.3, 0.3
 """How many of the clips show a person who keeps still, and how many are filmed by hand."""
 SHUTTER = 0.5
 """For how much of the time between two frames the shutter is open."""
+ROOM_FIRST = 30
+"""Frames of the empty room before somebody walks through it."""
+SHADOW_SLANT = 0.25
+"""How far a shadow falls to the side, as a share of the height above the lower edge."""
 ROOM_BELOW = 1.3
 """People are placed on a canvas this many times the clip's height: their bodies go on below the lower edge."""
 
@@ -51,6 +55,40 @@ def make_entrances(people: Sequence[CutOut], rooms: Sequence[Picture], *, count:
     for number in range(count):
         rng = np.random.default_rng([number, 2027])
         yield _entrance(rng, people[int(rng.integers(len(people)))], rooms[int(rng.integers(len(rooms)))], length)
+
+
+def make_walks(people: Sequence[CutOut], rooms: Sequence[Picture], *, count: int, length: int) -> Iterator[Clip]:
+    """Clips in which somebody walks through a room that the first ``ROOM_FIRST`` frames show empty: the same ones, too.
+
+    The camera stands still, and their soft shadow lies on the room. ``length`` is that of the walk alone.
+    """
+    for number in range(count):
+        rng = np.random.default_rng([number, 2028])
+        yield _walk(rng, people[int(rng.integers(len(people)))], rooms[int(rng.integers(len(rooms)))], length)
+
+
+def _walk(rng: np.random.Generator, person: CutOut, room: Picture, length: int) -> Clip:
+    width, height = SIZE
+    body, matte = place(rng, person, width, height)
+    wall = background(rng, room, width, height)
+    speed_px, shade, noise = rng.choice([-1, 1]) * rng.uniform(6, 26), rng.uniform(0.5, 0.9), rng.uniform(1, 4)
+    blur_px = max(1, round(abs(speed_px) * SHUTTER))
+    share = matte[..., None].astype(np.float32) / 255
+    layer = np.dstack((body * share, share))
+    frames, mattes = [], []
+    for moment in range(-ROOM_FIRST, length):
+        at = speed_px * (moment - length / 2)
+        moved = np.zeros_like(layer)
+        if moment >= 0:
+            moved = cv2.warpAffine(layer, np.array([[1, 0, at], [0, 1, 0]]), SIZE, flags=cv2.INTER_LINEAR)
+            moved = cv2.blur(moved, (blur_px, 1))
+        alpha = moved[..., 3]
+        fallen = cv2.warpAffine(alpha, np.array([[1, SHADOW_SLANT, -height / 28], [0, 1, height / 48]]), SIZE)
+        light = 1 - (1 - shade) * cv2.GaussianBlur(fallen, (0, 0), height / 40)[..., None]
+        picture = moved[..., :3] + (1 - alpha[..., None]) * light * wall + rng.normal(0, noise, (height, width, 3))
+        frames.append(picture.round().clip(0, 255).astype(np.uint8))
+        mattes.append((alpha * 255).round())
+    return Clip(np.stack(frames), np.stack(mattes).astype(np.uint8))
 
 
 def _entrance(rng: np.random.Generator, person: CutOut, room: Picture, length: int) -> Clip:

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from models.clips import make_clips, make_entrances
+from models.clips import ROOM_FIRST, make_clips, make_entrances, make_walks
 from models.datasets import DatasetError, Picture, cut_outs, load_backgrounds, load_pairs, pictures_in, read_grey
 from models.matting import Matte
 from models.metrics import boundary_iou, connectivity, dtssd, flicker, gradient, iou, mad, mse
@@ -30,6 +30,7 @@ Entrant: TypeAlias = Callable[[Sequence[Picture]], Sequence[Matte]]
 """RGB pictures of one scene, in their order, to their alpha, float32 ``(h, w)`` in [0, 1] of each one's size."""
 CLIPS, CLIP_LENGTH = 24, 24
 ENTRANCES, ENTRANCE_LENGTH = 16, 40
+WALKS, WALK_LENGTH = 16, 40
 EMPTY_ROOMS = 100
 VIDEO_FRAMES, VIDEO_WIDTH_PX = 300, 512
 """What is looked at of a real video."""
@@ -42,6 +43,8 @@ class ValidationSet:
     name: str
     sequences: Sequences
     truths: Sequence[Sequence[Matte]] = ()
+    lead_in: int = 0
+    """So many of each sequence's first pictures only show the room: they have no truth, and are not scored."""
 
 
 @dataclass(slots=True)
@@ -72,6 +75,9 @@ def validation_sets(config: TrainConfig, config_path: Path, data: Path) -> list[
     for name, made in (("clips", clips), ("entrances", entrances)):
         truths = [list(clip.mattes / np.float32(255)) for clip in made]
         sets.append(ValidationSet(name, [list(clip.frames) for clip in made], truths))
+    walks = list(make_walks(people, rooms, count=WALKS, length=WALK_LENGTH))
+    truths = [list(clip.mattes[ROOM_FIRST:] / np.float32(255)) for clip in walks]
+    sets.append(ValidationSet("walks", [list(clip.frames) for clip in walks], truths, ROOM_FIRST))
     sets.append(ValidationSet("empty rooms", [[cv2.resize(room, (384, 288))] for room in rooms[:EMPTY_ROOMS]]))
     return sets
 
@@ -149,6 +155,7 @@ def scores(found: ValidationSet, mattes: Sequence[Sequence[Matte]]) -> dict[str,
         "gradient": gradient,
         "connectivity": connectivity,
     }
+    mattes = [ours[found.lead_in :] for ours in mattes]
     pairs = list(zip(chain.from_iterable(mattes), chain.from_iterable(found.truths), strict=True))
     result = {name: float(np.mean([metric(*pair) for pair in pairs])) for name, metric in each.items()}
     clips = [(ours, truth) for ours, truth in zip(mattes, found.truths, strict=True) if len(truth) > 1]

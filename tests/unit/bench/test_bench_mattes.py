@@ -29,7 +29,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cv2.imwrite(str(tmp_path / "people/mask/9.png"), mask)
     cv2.imwrite(str(tmp_path / "rooms/9.png"), room)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
-    for name, value in (("CLIPS", 1), ("CLIP_LENGTH", 3), ("ENTRANCES", 1), ("ENTRANCE_LENGTH", 3)):
+    counts = {"CLIPS": 1, "CLIP_LENGTH": 3, "ENTRANCES": 1, "ENTRANCE_LENGTH": 3, "WALKS": 1, "WALK_LENGTH": 4}
+    for name, value in counts.items():
         monkeypatch.setattr(scoreboard, name, value)
     return tmp_path
 
@@ -39,7 +40,7 @@ def test_the_programs_mattes_are_scored_at_their_full_size(data: Path, capsys: p
     flags = ["--config", str(data / "config.yaml"), "--data", str(data), "--json", str(out), "--no-peer"]
     assert main(["mattes", *flags, "--matte-detail", "normal"]) == 0
     board = json.loads(out.read_text())["mattes"]
-    assert set(board) == {"people", "clips", "entrances", "empty rooms"}
+    assert set(board) == {"people", "clips", "entrances", "walks", "empty rooms"}
     still = board["people"]["compact"]
     assert 0 < still["iou_error"] < 0.25  # the mask is rough
     assert still["median_ms"] > 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.clips import SIZE, make_clips, make_entrances
+from models.clips import ROOM_FIRST, SIZE, make_clips, make_entrances, make_walks
 from models.datasets import CutOut
 from models.scoreboard import ValidationSet, scores
 
@@ -49,6 +49,31 @@ def test_people_come_in_and_stay_or_leave(person: CutOut) -> None:
         redness = clip.frames[..., 0].astype(int) - clip.frames[..., 1]
         assert np.median(redness[clip.mattes == 255]) > 60
         assert np.median(redness[clip.mattes == 0]) < 0
+
+
+def test_people_walk_through_a_room_that_was_seen_empty(person: CutOut) -> None:
+    first, again = (list(make_walks([person], [ROOM], count=6, length=20)) for _ in range(2))
+    for clip, same in zip(first, again, strict=True):
+        assert np.array_equal(clip.frames, same.frames)
+        assert clip.frames.shape == (ROOM_FIRST + 20, SIZE[1], SIZE[0], 3)
+        assert not clip.mattes[:ROOM_FIRST].any()
+        redness = clip.frames[..., 0].astype(int) - clip.frames[..., 1]
+        assert np.median(redness[clip.mattes == 255]) > 60
+        assert np.median(redness[clip.mattes == 0]) < 0
+    shown = np.array([[(matte > 127).mean() for matte in clip.mattes[ROOM_FIRST:]] for clip in first])
+    assert (shown[:, 10] > 0.02).all()
+    assert (shown[:, 0] < 0.5 * shown[:, 10]).any()
+    green = np.array([clip.frames[ROOM_FIRST + 10][clip.mattes[ROOM_FIRST + 10] == 0].min(axis=0)[1] for clip in first])
+    assert (green < 100).any()  # of 120, in the shadow
+
+
+def test_of_a_walk_the_empty_room_is_not_scored() -> None:
+    truth, picture = np.zeros((8, 8), np.float32), np.zeros((8, 8, 3), np.uint8)
+    truth[2:6, 2:6] = 1
+    walks = ValidationSet("walks", [[picture] * 4], [[truth, truth]], lead_in=2)
+    wrong = np.ones_like(truth)
+    assert scores(walks, [[wrong, wrong, truth, truth]])["iou_error"] == 0
+    assert scores(walks, [[truth, truth, truth, wrong]])["iou_error"] == pytest.approx(0.375)
 
 
 def test_some_people_move_and_some_keep_still(person: CutOut) -> None:
