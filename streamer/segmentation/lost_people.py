@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streamer.frames import Alpha, Image, Levels
 from streamer.segmentation.mending import OTHER
-from streamer.segmentation.strangeness import EDGE, EDGE_PX, STRANGE, beyond_nearby, ramp, shadow
+from streamer.segmentation.strangeness import EDGE, EDGE_PX, STRANGE, beyond_nearby, largest, ramp, shadow
 
 Mask: TypeAlias = NDArray[np.bool_]
 Flags: TypeAlias = NDArray[np.uint8]
@@ -125,7 +125,8 @@ class LostPeople:
         """The alpha with them of the part of the picture in which something covers the room."""
         alpha, difference, person, lost = alpha[here], difference[here], self._before[here], self._lost[here]
         colours, room = (np.ascontiguousarray(picture[here]) for picture in (seen, expected))
-        is_grey = np.ptp(room, axis=2) < GREY * room.max(axis=2)
+        highest, lowest = largest(room), cv2.bitwise_not(largest(cv2.bitwise_not(room)))
+        is_grey = highest - lowest < GREY * highest
         darkest = np.where(is_grey, np.float32(DARKEST[1]), np.float32(DARKEST[0]))
         is_tinted = shadow(colours.astype(np.float32), room.astype(np.float32), darkest, np.inf) >= 0.5
         covered = _not_moved(_opened(covered[here] & (~is_tinted).view(np.uint8)), colours, room)

@@ -50,18 +50,18 @@ def shaded_room(seen: Image, expected: Image, certain: Mask, alpha: Alpha) -> Ma
         alpha: the network's, float32 ``(h, w)`` in [0, 1].
     """
     found = np.zeros(alpha.shape, np.bool_)
-    doubted = (certain & (alpha > NOBODY) & (alpha < DOUBTED)).view(np.uint8)
+    window = np.ones((OPEN_PX, OPEN_PX), np.uint8)
+    doubted = cv2.morphologyEx((certain & (alpha > NOBODY) & (alpha < DOUBTED)).view(np.uint8), cv2.MORPH_OPEN, window)
     left, top, width, height = cv2.boundingRect(doubted)
     if width == 0:
         return found
     margin = PATTERN_PX
     here = np.s_[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin]
-    doubted = cv2.morphologyEx(doubted[here], cv2.MORPH_OPEN, np.ones((OPEN_PX, OPEN_PX), np.uint8))
     room = np.ascontiguousarray(expected[here])
-    looks = np.zeros(doubted.shape, np.uint8)
+    looks = np.zeros(room.shape[:2], np.uint8)
     _look(np.ascontiguousarray(seen[here]), room, _pattern(room), looks)
     is_room = cv2.blur(looks, (AROUND_PX, AROUND_PX)) > MOST * 255
-    inner = cv2.morphologyEx(doubted & is_room, cv2.MORPH_OPEN, np.ones((OPEN_PX, OPEN_PX), np.uint8))
+    inner = cv2.morphologyEx(doubted[here] & is_room, cv2.MORPH_OPEN, window)
     if not inner.any():
         return found
     outer = is_room & (alpha[here] <= NOBODY)
