@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streamer.frames import Alpha, Image, Levels
 from streamer.segmentation.mending import OTHER
-from streamer.segmentation.strangeness import EDGE, EDGE_PX, STRANGE, beyond_nearby, largest, ramp, shadow
+from streamer.segmentation.strangeness import EDGE, EDGE_PX, STRANGE, Colours, beyond_nearby, largest, ramp, shadow
 
 Mask: TypeAlias = NDArray[np.bool_]
 Flags: TypeAlias = NDArray[np.uint8]
@@ -45,6 +45,8 @@ GREY = 0.25
 """Range of the room's channels, as a share of the largest, up to which it is grey."""
 DARKEST = (0.25, 0.45)
 """How dark a shadow may be as a share of the room, and how dark where that is grey: a grey coat has its tint."""
+COAT_PX = 3
+"""Side of the smallest square of such a coat."""
 SPECK_PX, GAP_PX, PART_GAP_PX = 3, 9, 5
 """Side of the smallest square of what covers the room that counts, and of the largest hole in it that does not."""
 LEAST_PX = 12
@@ -125,11 +127,8 @@ class LostPeople:
         """The alpha with them of the part of the picture in which something covers the room."""
         alpha, difference, person, lost = alpha[here], difference[here], self._before[here], self._lost[here]
         colours, room = (np.ascontiguousarray(picture[here]) for picture in (seen, expected))
-        highest, lowest = largest(room), cv2.bitwise_not(largest(cv2.bitwise_not(room)))
-        is_grey = highest - lowest < GREY * highest
-        darkest = np.where(is_grey, np.float32(DARKEST[1]), np.float32(DARKEST[0]))
-        is_tinted = shadow(colours.astype(np.float32), room.astype(np.float32), darkest, np.inf) >= 0.5
-        covered = _not_moved(_opened(covered[here] & (~is_tinted).view(np.uint8)), colours, room)
+        is_own = _not_tinted(colours.astype(np.float32), room.astype(np.float32))
+        covered = _not_moved(_opened(covered[here] & is_own), colours, room)
         kept = _suspects(covered, alpha, LEAST_SHARE * self._before.size)
         if np.count_nonzero(covered & lost) > COVERED * np.count_nonzero(self._lost):
             kept |= covered & self._around_lost()[here]
@@ -146,6 +145,17 @@ class LostPeople:
 
     def _around_lost(self) -> Flags:
         return _grown(self._lost, round(self._lost.shape[1] * MOVED_SHARE))
+
+
+def _not_tinted(seen: Colours, expected: Colours) -> Flags:
+    """Where the picture is not the room in another light: uint8 ``(h, w)``, from RGB float32 ``(h, w, 3)``."""
+    darkest, darkest_grey = DARKEST
+    own = (shadow(seen, expected, darkest, np.inf) < 0.5).view(np.uint8)
+    highest, lowest = largest(expected), -largest(-expected)
+    is_grey = (highest - lowest < GREY * highest).view(np.uint8)
+    coat = (shadow(seen, expected, darkest_grey, np.inf) < 0.5).view(np.uint8) & is_grey & (own ^ 1)
+    # At the outline of what is darker still, such colours are but a mixture with the room.
+    return own | cv2.morphologyEx(coat, cv2.MORPH_OPEN, np.ones((COAT_PX, COAT_PX), np.uint8)).astype(np.uint8)
 
 
 def _not_moved(covered: Flags, seen: Image, expected: Image) -> Flags:

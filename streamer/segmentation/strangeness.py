@@ -69,12 +69,10 @@ def beyond_nearby(seen: Image, expected: Image) -> Levels:
     )
 
 
-def shadow(
-    seen: Colours, expected: Colours, darkest: float | Colours = SHADOW[0], brightest: float = SHADOW[1]
-) -> Colours:
+def shadow(seen: Colours, expected: Colours, darkest: float = SHADOW[0], brightest: float = SHADOW[1]) -> Colours:
     """1 where the picture is the room in somebody's shadow, 0 where not: float32 ``(h, w)``.
 
-    With a ``brightest`` of more than 1 also where it is the room in so much more light.
+    At most as dark as ``darkest``; with a ``brightest`` of more than 1 also where it is the room in so much more light.
 
     A shadow darkens all channels by about as much (Horprasert et al., "A statistical approach for real-time robust
     background subtraction and shadow detection", 1999).
